@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+
+# CONDUCTOR_OPTIONAL(NAME, VARIABLE, MODULES, HELP)
+# --with-NAME=auto|yes|no for a library found by pkg-config: sets VARIABLE_CFLAGS and VARIABLE_LIBS,
+# the conditional HAVE_VARIABLE, HAVE_VARIABLE to 0 or 1 in config.h, and $have_NAME for the summary.
+AC_DEFUN([CONDUCTOR_OPTIONAL], [
+AC_ARG_WITH([$1],
+            [AS_HELP_STRING([--with-$1=auto|yes|no], [$4 [auto]])],
+            [], [with_$1=auto])
+AS_CASE([$with_$1],
+        [no], [have_$1=no],
+        [auto|yes], [
+                PKG_CHECK_MODULES([$2], [$3], [have_$1=yes], [
+                        AS_IF([test "x$with_$1" = xyes],
+                              [AC_MSG_ERROR([--with-$1 was given, but $3 was not found])])
+                        have_$1=no])],
+        [AC_MSG_ERROR([--with-$1 takes auto, yes or no])])
+AM_CONDITIONAL([HAVE_$2], [test "x$have_$1" = xyes])
+AS_IF([test "x$have_$1" = xyes], [conductor_value=1], [conductor_value=0])
+AC_DEFINE_UNQUOTED([HAVE_$2], [$conductor_value], [1 if built with $3, else 0])
+])
+
+# CONDUCTOR_SWITCH(NAME, HELP)
+# --enable-NAME, off unless asked for; sets $enable_NAME to yes or no.
+AC_DEFUN([CONDUCTOR_SWITCH], [
+AC_ARG_ENABLE([$1], [AS_HELP_STRING([--enable-$1], [$2])], [], [enable_$1=no])
+AS_CASE([$enable_$1], [yes|no], [], [AC_MSG_ERROR([--enable-$1 takes yes or no])])
+])
