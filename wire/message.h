@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A D-Bus message as the bus sees it: validated bytes and a view of offsets into them.
+ *
+ * The view copies nothing and allocates nothing. All text it points to lies inside the message and is
+ * followed by a NUL there. The bytes of a Message live either for the current turn of the loop only
+ * (payload NULL), or as long as a reference to its payload is held.
+ */
+#pragma once
+
+#include "base/fdset.h"
+#include "wire/protocol.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Text inside a message. Absent: data NULL. Never contains a NUL, always followed by one. */
+typedef struct WireString {
+        const char *data;
+        uint32_t length; /* bytes, without the NUL */
+} WireString;
+
+#define WIRE_STRING_LITERAL(text) ((WireString){ .data = (text), .length = sizeof(text) - 1 })
+
+static inline WireString wire_string(const char *text) {
+        return (WireString){ .data = text, .length = text ? (uint32_t)strlen(text) : 0 };
+}
+
+static inline bool wire_string_equal(WireString a, WireString b) {
+        return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+/** wire_string_is() - whether @a is present and says @text */
+static inline bool wire_string_is(WireString a, const char *text) {
+        return a.data && strlen(text) == a.length && memcmp(a.data, text, a.length) == 0;
+}
+
+/* A run of header fields that is forwarded; offsets from the start of the message. */
+typedef struct FieldSpan {
+        uint32_t start; /* multiple of 8 */
+        uint32_t end;   /* end of the last field's value, without padding */
+} FieldSpan;
+
+/* Each known field occurs at most once, so what is cut lies between at most this many kept runs. */
+#define MESSAGE_MAX_SPANS 10
+
+typedef struct MessageView {
+        const uint8_t *bytes; /* the whole message; 8-aligned */
+        uint32_t n_bytes;
+        uint32_t body_offset; /* multiple of 8 */
+        uint32_t n_body;
+        uint32_t serial, reply_serial; /* never 0 where required; reply_serial 0 when absent */
+        uint32_t n_fds;                /* UNIX_FDS field, 0 when absent */
+        uint8_t type, flags;
+        bool big_endian;
+        uint8_t n_spans;
+        WireString path, interface, member, error_name, destination, sender, signature;
+        /* Fields to forward: known ones without SENDER and CONTAINER, merged where adjacent. */
+        FieldSpan spans[MESSAGE_MAX_SPANS];
+} MessageView;
+
+static inline const uint8_t *message_view_body(const MessageView *view) {
+        return view->bytes + view->body_offset;
+}
+
+/* Reference counted memory of a message that is kept or shared. */
+typedef struct Payload {
+        unsigned n_refs;
+        size_t n_bytes;
+        uint64_t alignment[]; /* the bytes follow, 8-aligned */
+} Payload;
+
+/** payload_new() - room for @n_bytes, which a peer may have chosen and the caller has charged; NULL: no memory */
+Payload *payload_new(size_t n_bytes);
+Payload *payload_ref(Payload *payload);
+void payload_unref(Payload *payload);
+
+static inline uint8_t *payload_bytes(Payload *payload) {
+        return (uint8_t *)payload->alignment;
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Payload, payload_unref)
+
+typedef struct Message {
+        MessageView view;
+        Payload *payload; /* ref; NULL: the bytes are borrowed for this turn */
+        FdSet *fds;       /* ref; NULL: none */
+} Message;
+
+/** message_clear() - drops what @message holds, not the struct itself */
+void message_clear(Message *message);
+
+/**
+ * message_copy() - a message that outlives the turn
+ * @message: its bytes are copied unless they already have a payload; descriptors are shared
+ *
+ * Return: newly allocated, free with message_free(); NULL when there is no memory of that size.
+ */
+Message *message_copy(const Message *message);
+
+/** message_free() - message_clear() and the struct; NULL is fine */
+void message_free(Message *message);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Message, message_free)
+
+/**
+ * message_frame_size() - size of the message that starts at @bytes
+ * @bytes:    at least PROTOCOL_FIXED_HEADER of them are there
+ * @max_size: limit of the connection (max_message_size), at most PROTOCOL_MAX_MESSAGE
+ *
+ * Looks at byte order, version and the two lengths only.
+ *
+ * Return: bytes of the whole message, at least 16; 0 when it can be no message of at most @max_size bytes.
+ */
+size_t message_frame_size(const uint8_t *bytes, size_t max_size);
+
+/* Why a message was refused; for the log and tests, the peer is disconnected in any case. */
+typedef enum MessageError {
+        MESSAGE_OK,
+        MESSAGE_BAD_HEADER,    /* type 0, serial 0, lengths, version */
+        MESSAGE_BAD_FIELD,     /* a field's type, value, padding; twice; a required one missing */
+        MESSAGE_BAD_BODY,      /* body does not fit its signature */
+        MESSAGE_BAD_FDS,       /* UNIX_FDS says other than came */
+        MESSAGE_RESERVED_NAME, /* path or interface of org.freedesktop.DBus.Local */
+} MessageError;
+
+/**
+ * message_parse() - validates a whole message and fills a view of it
+ * @bytes:    8-aligned; exactly one message of @n_bytes as message_frame_size() said
+ * @ret_view: set on MESSAGE_OK only; borrows @bytes
+ *
+ * Validates all that the specification asks ("Message Format", "Marshaling", "Valid Names"): header fields of known
+ * codes, required fields of each type, names, zero padding, booleans, UTF-8, array and nesting limits, body against signature.
+ * Unknown message types (> 4) and unknown fields are valid; unknown fields still must be well-formed.
+ * One pass, no allocation. How many descriptors came is the caller's to compare with view->n_fds.
+ */
+MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *ret_view);
+
+/**
+ * message_body_is_valid() - whether @n_body bytes are exactly the values of @signature
+ *
+ * For message_parse() and tests. @body is 8-aligned, @signature valid.
+ */
+bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature, bool big_endian);
+
+/* Up to 64 leading arguments that match rules ask for ("Match Rules", argN). */
+typedef struct MessageArgs {
+        unsigned n_args;
+        char types[64];       /* type code of argument i: 's', 'o', 'g', others as in the signature */
+        WireString texts[64]; /* of 's', 'o' and 'g' arguments, else data NULL */
+} MessageArgs;
+
+/** message_get_args() - reads leading arguments until @n_wanted (at most 64) or the first that is a container is behind */
+void message_get_args(const MessageView *view, unsigned n_wanted, MessageArgs *ret_args);
+
+/*
+ * Header fields that the bus adds: SENDER, or SENDER and CONTAINER; ready for both byte orders. Each field
+ * starts 8-aligned; the last one has no padding behind it.
+ */
+typedef struct MessageStamp {
+        uint16_t n_sender;   /* bytes of the SENDER field, without padding behind it */
+        uint16_t n_both;     /* bytes of SENDER and CONTAINER together */
+        uint8_t little[328]; /* 8-aligned start, SENDER then CONTAINER; zero padding between */
+        uint8_t big[328];
+} MessageStamp;
+
+/**
+ * message_stamp_init() - makes the fields of one sender
+ * @sender:    unique name or org.freedesktop.DBus
+ * @container: path of the sender's container, "/" for none; at most 255 bytes
+ */
+void message_stamp_init(MessageStamp *stamp, const char *sender, const char *container);
+
+typedef enum StampForm { STAMP_SENDER, STAMP_SENDER_AND_CONTAINER } StampForm;
+
+/** message_stamped_header_size() - bytes of header (multiple of 8) that message_write_header() will write */
+size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp, StampForm form);
+
+/**
+ * message_write_header() - the header as receivers get it: kept fields, then the stamp, then padding
+ * @out: 8-aligned or not; room for message_stamped_header_size() bytes
+ *
+ * What the sender put into SENDER, CONTAINER and unknown fields is not written. The body follows unchanged.
+ *
+ * Return: bytes written.
+ */
+size_t message_write_header(const MessageView *view, const MessageStamp *stamp, StampForm form, uint8_t *out);
