@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who owns which well-known name, and who waits for it ("Message Bus Names").
+ *
+ * The registry knows no connections, only NameOwner structs that they embed. It tells what changed through a
+ * NameChange; sending NameOwnerChanged, NameLost and NameAcquired, in this order, is its caller's work.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "base/quota.h"
+#include "policy/names.h"
+
+#include <glib.h>
+
+enum { /* flags of RequestName */
+        NAME_FLAG_ALLOW_REPLACEMENT = 0x1,
+        NAME_FLAG_REPLACE_EXISTING = 0x2,
+        NAME_FLAG_DO_NOT_QUEUE = 0x4,
+};
+
+enum { /* answers of RequestName */
+        NAME_REPLY_PRIMARY_OWNER = 1,
+        NAME_REPLY_IN_QUEUE = 2,
+        NAME_REPLY_EXISTS = 3,
+        NAME_REPLY_ALREADY_OWNER = 4,
+};
+
+enum { /* answers of ReleaseName */
+        NAME_RELEASE_RELEASED = 1,
+        NAME_RELEASE_NON_EXISTENT = 2,
+        NAME_RELEASE_NOT_OWNER = 3,
+};
+
+/* Embedded in each connection. */
+typedef struct NameOwner {
+        NameSet set;          /* what policy sees; kept up to date by the registry */
+        OwnedName *names;     /* owned; storage of set.names */
+        unsigned n_allocated;
+        ListNode claims;      /* NameClaim, in the order of the requests */
+        Quota *quota;         /* borrowed; QUOTA_NAMES */
+} NameOwner;
+
+typedef struct Name Name; /* a well-known name that has an owner */
+
+typedef struct NameClaim { /* one owner's place in one name's queue */
+        ListNode queue;       /* in Name.queue; the first is the primary owner */
+        ListNode owned;       /* in NameOwner.claims */
+        Name *name;           /* borrowed */
+        NameOwner *owner;     /* borrowed */
+        uint32_t flags;
+} NameClaim;
+
+struct Name {
+        HashNode node;
+        ListNode queue;       /* NameClaim; never empty */
+        uint32_t length;
+        char text[];          /* NUL-terminated */
+};
+
+typedef struct Names {
+        HashTable table;
+} Names;
+
+/* What the caller has to announce. Old and new owner NULL: there was or is none. */
+typedef struct NameChange {
+        bool changed;         /* whether the primary owner changed at all */
+        char name[256];
+        NameOwner *old_owner; /* borrowed */
+        NameOwner *new_owner;
+} NameChange;
+
+void names_init(Names *names);
+void names_clear(Names *names);
+void name_owner_init(NameOwner *owner, Quota *quota);
+
+/** name_owner_clear() - frees storage; all claims must be gone (asserted) */
+void name_owner_clear(NameOwner *owner);
+
+/** name_owner_set_unique() - after Hello; @text is borrowed and must stay as long as @owner */
+void name_owner_set_unique(NameOwner *owner, WireString text);
+
+/** names_find() - the name, NULL when nobody owns it. O(1) */
+Name *names_find(const Names *names, WireString text);
+
+/** name_get_primary() - its primary owner, never NULL */
+NameOwner *name_get_primary(const Name *name);
+
+/**
+ * names_request() - RequestName
+ * @text:       valid well-known name; who asks has been allowed to own it
+ * @flags:      NAME_FLAG_...; unknown bits are ignored as in the reference implementation
+ * @ret_answer: NAME_REPLY_...
+ * @ret_change: always set
+ *
+ * Rules of replacement and queueing as in "org.freedesktop.DBus.RequestName". A replaced owner keeps its place at the
+ * head of the queue unless it said DO_NOT_QUEUE. O(1) but for the length of one queue.
+ *
+ * Return: false when @owner's quota is used up; nothing has changed then.
+ */
+bool names_request(Names *names, NameOwner *owner, WireString text, uint32_t flags, uint32_t *ret_answer,
+                   NameChange *ret_change);
+
+/** names_release() - ReleaseName; also takes a waiting owner out of the queue */
+void names_release(Names *names, NameOwner *owner, WireString text, uint32_t *ret_answer, NameChange *ret_change);
+
+/**
+ * names_release_next() - gives up one of the claims of an owner that goes, for its caller to announce
+ *
+ * The reference implementation's order: last requested first.
+ *
+ * Return: false when it had none left.
+ */
+bool names_release_next(Names *names, NameOwner *owner, NameChange *ret_change);
+
+/** names_foreach() - all names, in no order; for ListNames */
+void names_foreach(const Names *names, void (*visit)(const Name *name, void *user), void *user);

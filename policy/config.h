@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bus configuration as read: every <busconfig> setting (dbus-daemon(1), "CONFIGURATION FILE"), rules included
+ * in the order in which they were written, each with its file and line.
+ */
+#pragma once
+
+#include "base/quota.h"
+#include "wire/sasl.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef enum ConfigTristate { CONFIG_DEFAULT = -1, CONFIG_FALSE = 0, CONFIG_TRUE = 1 } ConfigTristate;
+
+/* All limits, with the units of dbus-daemon(1): bytes, counts, milliseconds. */
+typedef struct ConfigLimits {
+        uint64_t max_incoming_bytes;
+        uint64_t max_incoming_unix_fds;
+        uint64_t max_outgoing_bytes;
+        uint64_t max_outgoing_unix_fds;
+        uint64_t max_message_size;
+        uint64_t max_message_unix_fds;
+        uint64_t service_start_timeout;
+        uint64_t auth_timeout;
+        uint64_t pending_fd_timeout;
+        uint64_t reply_timeout;                  /* UINT64_MAX: never, the default */
+        uint64_t max_completed_connections;
+        uint64_t max_incomplete_connections;
+        uint64_t max_connections_per_user;
+        uint64_t max_pending_service_starts;
+        uint64_t max_names_per_connection;
+        uint64_t max_match_rules_per_connection;
+        uint64_t max_replies_per_connection;
+        uint64_t max_containers;
+        uint64_t max_containers_per_user;
+        uint64_t max_connections_per_container;
+        uint64_t max_container_metadata_bytes;
+        uint64_t max_rules_per_container;
+} ConfigLimits;
+
+/* How the directories of a <servicedir> are read. */
+typedef enum ServiceDirFlags {
+        SERVICE_DIR_DEFAULT = 0,
+        SERVICE_DIR_NO_WATCH = 1 << 0,
+        SERVICE_DIR_STRICT_NAMING = 1 << 1, /* the file must be called after the name */
+} ServiceDirFlags;
+
+typedef struct ServiceDir {
+        char *path; /* owned */
+        ServiceDirFlags flags;
+} ServiceDir;
+
+typedef enum ApparmorMode { APPARMOR_ENABLED, APPARMOR_DISABLED, APPARMOR_REQUIRED } ApparmorMode;
+
+/* <associate own= context=> of <selinux> */
+typedef struct SelinuxAssociation {
+        char *own, *context; /* owned */
+} SelinuxAssociation;
+
+/* A named group of container rules (containers1, section 6): the text as written, and where. */
+typedef struct RuleGroup {
+        char *name, *text; /* owned */
+        char *file;        /* owned */
+        unsigned line;     /* of the first line of @text */
+} RuleGroup;
+
+typedef struct Config {
+        unsigned n_refs;
+        char *type;                  /* "session", "system", own word, NULL: none; owned */
+        char *user;                  /* NULL: stay who we are */
+        char *pidfile;
+        char *servicehelper;
+        GPtrArray *listen;           /* of char *, addresses in order */
+        GPtrArray *service_dirs;     /* of ServiceDir *, in order of precedence */
+        GPtrArray *config_dirs;      /* of char *, includedirs to be watched */
+        GPtrArray *files;            /* of char *, every file that was read; the main one first */
+        GPtrArray *auth;             /* of char *, mechanisms named by <auth>; empty: default */
+        bool fork, syslog, keep_umask, allow_anonymous, systemd_activation;
+        ConfigLimits limits;
+        ApparmorMode apparmor;
+        GPtrArray *selinux;          /* of SelinuxAssociation * */
+        GPtrArray *rules;            /* of PolicyRule * (policy/rules.h), in the order of the files */
+        bool containers_unrestricted; /* <containers default_access="unrestricted"/> */
+        bool containers_header_always; /* <containers header="always"/> */
+        GPtrArray *rule_groups;      /* of RuleGroup * */
+} Config;
+
+Config *config_ref(Config *config);
+void config_unref(Config *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_unref)
+
+/**
+ * config_load() - reads a configuration file and all that it includes
+ *
+ * Return: a reference; NULL with @error set, whose text starts "FILE:LINE: " and says what was expected.
+ */
+Config *config_load(const char *path, GError **error);
+
+/** config_get_mechanisms() - <auth> and <allow_anonymous> as what the SASL server takes */
+SaslMechanisms config_get_mechanisms(const Config *config);
+
+/** config_get_quota_limits() - the limits of one connection as quota.h wants them */
+void config_get_quota_limits(const Config *config, QuotaLimits *ret_limits);
+
+/** config_find_group() - NULL if there is none of that name */
+const RuleGroup *config_find_group(const Config *config, const char *name);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The names of one connection as policy looks at them; a plain view that the name registry keeps up to date. */
+#pragma once
+
+#include "wire/message.h"
+
+typedef struct OwnedName {
+        WireString name; /* well-known; borrowed from the registry */
+        uint64_t hash;   /* hash_bytes() of it */
+        bool primary;    /* false: it waits in the name's queue */
+} OwnedName;
+
+typedef struct NameSet {
+        WireString unique;      /* ":1.5"; absent before Hello */
+        const OwnedName *names; /* in no order; NULL while empty */
+        unsigned n_names;
+        /* Changes to a number never used before in this process whenever the set changes: what was decided
+         * with another generation must be decided again. */
+        uint64_t generation;
+} NameSet;
