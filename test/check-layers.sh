@@ -21,7 +21,7 @@ report() {
 layer() {
         folder=$1
         allowed=$2
-        found=$(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$folder"/*.[ch] /dev/null |
+        found=$(grep -snE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$folder"/*.[ch] /dev/null |
                 grep -vE "include[[:space:]]*\"(config\\.h|($allowed))\"")
         report "$folder/ includes nothing above it" "$found"
 }
@@ -34,12 +34,12 @@ layer containers '(base|wire|policy|containers)/.*'
 layer bus '(base|wire|policy|containers|bus)/.*'
 layer tools '(base|tools)/.*|policy/container-rules\.h'
 
-found=$(grep -nE 'include[[:space:]]*<(gio|gobject)/|<glib-object' \
+found=$(grep -snE 'include[[:space:]]*<(gio|gobject)/|<glib-object' \
         base/*.[ch] wire/*.[ch] policy/*.[ch] containers/*.[ch] bus/*.[ch] /dev/null)
 report "no GObject or GIO in the daemon" "$found"
 
 # An include from a .c to its own .h is no edge between modules; what is left must order topologically.
-edges=$(grep -E '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' \
+edges=$(grep -sE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' \
         base/*.[ch] wire/*.[ch] policy/*.[ch] containers/*.[ch] bus/*.[ch] tools/*.[ch] /dev/null |
         sed -nE 's|^([^:]*)\.[ch]:.*include[[:space:]]*"([^"]*/[^"]*)\.h".*|\1 \2|p' |
         awk '$1 != $2' | sort -u)
