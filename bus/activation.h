@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting services for names that nobody owns yet: service files, the children, and the messages that wait for them.
+ */
+#pragma once
+
+#include "bus/bus.h"
+#include "policy/config.h"
+
+/* What activation needs from above; implemented by bus/context with router and driver. */
+typedef struct ActivationHost {
+        /* the name has its owner: deliver a parked message; @caller_id may be gone by now */
+        void (*deliver)(void *host, uint64_t caller_id, const Message *message);
+        /* answer StartServiceByName of @caller_id: 1 started */
+        void (*started)(void *host, uint64_t caller_id, uint32_t serial);
+        /* the service did not come: error to who waits for @serial */
+        void (*failed)(void *host, uint64_t caller_id, uint32_t serial, const char *error_name, const char *text);
+        /* ActivatableServicesChanged */
+        void (*services_changed)(void *host);
+        /* ActivationRequest to org.freedesktop.systemd1; false: nobody owns that name */
+        bool (*ask_systemd)(void *host, const char *unit, uint64_t serial, const char *name);
+        void *host;
+} ActivationHost;
+
+Activation *activation_new(Bus *bus, const ActivationHost *host);
+void activation_free(Activation *activation);
+
+/** activation_reload() - reads the service directories of @config again; running starts go on */
+void activation_reload(Activation *activation, const Config *config);
+
+/** activation_has() - whether @name can be started */
+bool activation_has(Activation *activation, WireString name);
+
+/** activation_foreach() - every activatable name, for ListActivatableNames */
+void activation_foreach(Activation *activation, void (*visit)(const char *name, void *user), void *user);
+
+/** activation_start_message() - parks @message (copied) until its destination has an owner, and starts the service.
+ *
+ * Errors go to the caller through host->failed, at once or later. The name must be activatable.
+ */
+void activation_start_message(Activation *activation, Connection *caller, const Message *message);
+
+/** activation_start_service() - StartServiceByName; the answer comes through the host */
+void activation_start_service(Activation *activation, Connection *caller, uint32_t serial, WireString name);
+
+/** activation_name_owned() - @name has got an owner: parked messages go to it, callers are answered */
+void activation_name_owned(Activation *activation, const char *name);
+
+/** activation_connection_gone() - drops what a closed connection waited for */
+void activation_connection_gone(Activation *activation, Connection *connection);
+
+/** activation_systemd_failed() - ActivationFailure signal of systemd for @unit's request */
+void activation_systemd_failed(Activation *activation, const char *unit, const char *error_name, const char *text);

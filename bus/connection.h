@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One client: its socket, what it has proved, and the ends of its entries in the registries of the bus.
+ */
+#pragma once
+
+#include "bus/bus.h"
+#include "wire/sasl.h"
+
+typedef enum ConnectionState {
+        CONNECTION_AUTHENTICATING,
+        CONNECTION_AUTHENTICATED, /* no Hello yet: has no name */
+        CONNECTION_ACTIVE,
+        CONNECTION_MONITOR,       /* BecomeMonitor: receives everything, may send nothing */
+        CONNECTION_CLOSED,        /* waits to be freed at the end of the turn */
+} ConnectionState;
+
+typedef struct ConnectionUser ConnectionUser; /* shared by the connections of one uid */
+
+struct Connection {
+        Bus *bus;                 /* borrowed */
+        uint64_t id;              /* number in the unique name; 0 before Hello */
+        ConnectionState state;
+        bool wants_container_field; /* RequestHeader */
+        bool reads_paused;        /* over max_incoming_bytes: not read until some of it is delivered */
+        bool loses_after_flush;   /* to be closed once its output is out */
+        Transport transport;
+        LoopSource source;
+        ListNode all, touched, busy, monitor; /* in the lists of Bus */
+        HashNode by_id;
+        char unique[24];          /* ":1.5"; empty before Hello */
+
+        Identity *identity;       /* ref; NULL: anonymous */
+        Sasl *sasl;               /* owned; NULL once authenticated */
+        LoopTimer auth_timer;     /* auth_timeout, then pending_fd_timeout */
+        ConnectionUser *user;     /* counted; NULL: anonymous, or not authenticated yet */
+        Quota quota;
+        NameOwner names;
+        MatchOwner matches, eavesdrops;
+        ReplyPeer replies;
+        PolicySubject subject;
+        MessageStamp stamp;
+        void *instance;           /* borrowed Instance; NULL: uncontained */
+        ListNode of_instance;     /* in the host's list for that instance */
+        GArray *callers_seen;     /* owned; contained connections that it called, by id; NULL: none */
+        void *activation_data;    /* owned by bus/activation: pending activations that it waits for */
+};
+
+/** connection_accept() - takes over an accepted socket; @guid of its listener, borrowed; @instance NULL: uncontained
+ *
+ * Return: the connection, owned by the bus; NULL when it was refused and closed.
+ */
+Connection *connection_accept(Bus *bus, int fd, const char *guid, void *instance);
+
+/**
+ * connection_register() - Hello: gives it a unique name and makes it addressable
+ *
+ * Return: false when max_completed_connections or max_connections_per_user is reached (LimitsExceeded).
+ */
+bool connection_register(Connection *connection);
+
+/**
+ * connection_close() - nothing is read or sent any more; names, matches and replies go when the turn ends
+ *
+ * May be called at any time, also while the connection is being read; again does nothing.
+ */
+void connection_close(Connection *connection);
+
+/** connection_free_gone() - frees what was closed in this turn; only from the end of the turn */
+void connection_free_gone(Bus *bus);
+
+/** connection_is_open() - registered, and not closed: messages may be sent to it */
+static inline bool connection_is_active(const Connection *connection) {
+        return connection->state == CONNECTION_ACTIVE;
+}
+
+static inline bool connection_is_monitor(const Connection *connection) {
+        return connection->state == CONNECTION_MONITOR;
+}
+
+/** connection_is_contained() - accepted on the socket of a container server */
+static inline bool connection_is_contained(const Connection *connection) {
+        return connection->instance != NULL;
+}
+
+/** connection_is_privileged() - uid 0 or the bus's own uid, and not contained */
+bool connection_is_privileged(const Connection *connection);
+
+/** connection_can_receive_fds() - descriptor passing was agreed on */
+static inline bool connection_can_receive_fds(const Connection *connection) {
+        return connection->transport.reads_fds;
+}
+
+/** connection_find() - the connection of a unique or well-known name (its primary owner), NULL if none. O(1) */
+Connection *connection_find(const Bus *bus, WireString name);
+
+/** connection_find_by_id() - by the number of its unique name. O(1) */
+Connection *connection_find_by_id(const Bus *bus, uint64_t id);
+
+static inline Connection *connection_of_names(NameOwner *owner) {
+        return owner ? CONTAINER_OF(owner, Connection, names) : NULL;
+}
+
+/**
+ * connection_send() - appends a message to the output of an open connection; the router's last step, nobody else's
+ *
+ * Return: false when limits do not let it wait.
+ */
+bool connection_send(Connection *connection, const Message *message, const MessageStamp *stamp, StampForm form,
+                     Quota *sender);
+
+/** connection_flush_touched() - sends all output of this turn */
+void connection_flush_touched(Bus *bus);
+
+/** connection_refresh_policy() - takes a new snapshot after the policy or what it depends on has changed */
+void connection_refresh_policy(Connection *connection);
+
+/** connection_become_monitor() - gives up names, matches and pending replies (announced); from now on it only receives */
+void connection_become_monitor(Connection *connection);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way of a message: from the connection that sent it, past the verdict, to those who get it.
+ *
+ * Nothing reaches a connection but through the functions here.
+ */
+#pragma once
+
+#include "bus/connection.h"
+#include "wire/writer.h"
+
+/** router_route() - one message of @sender; the whole trip. @message stays the caller's */
+void router_route(Bus *bus, Connection *sender, const Message *message);
+
+/**
+ * router_send_reply() - a return or error of the bus to @receiver; also seen by monitors
+ * @call: what it answers; a call that expects no reply gets none (errors included)
+ * @body: NULL for none; empty afterwards
+ */
+void router_send_return(Bus *bus, Connection *receiver, const MessageView *call, Writer *body);
+void router_send_error(Bus *bus, Connection *receiver, const MessageView *call, const char *error_name,
+                       const char *text);
+
+/** router_send_error_for() - the same when only the serial of the call is left */
+void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, const char *error_name, const char *text);
+
+/** router_send_signal() - a signal of org.freedesktop.DBus to one connection (NameAcquired, NameLost) */
+void router_send_signal(Bus *bus, Connection *receiver, const char *member, Writer *body);
+
+/* May a connection get this broadcast of the bus? For what contained connections must not learn. */
+typedef bool (*RouterFilter)(Connection *receiver, void *user);
+
+/** router_broadcast_signal() - a signal of the bus to all whose match rules ask for it; @filter NULL: everybody */
+void router_broadcast_signal(Bus *bus, const char *interface, const char *member, Writer *body, RouterFilter filter,
+                             void *user);
+
+/**
+ * router_deliver() - a message that was parked until its destination appeared; re-enters at the verdict
+ * @sender: still open; NULL: it is gone by now
+ *
+ * The sender gets an error when the verdict refuses, as if it had sent the message now.
+ */
+void router_deliver(Bus *bus, Connection *sender, const Message *message);
+
+/** router_call() - a method call of the bus itself to @receiver (systemd activation, agents); no reply is waited for */
+void router_call(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body);
+
+/** router_expire_replies() - answers calls whose reply_timeout is over with NoReply */
+void router_expire_replies(Bus *bus);
+
+/** router_fail_replies() - @callee goes: who still waits for its answers gets NoReply */
+void router_fail_replies(Bus *bus, Connection *callee);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One socket: input cut into messages, output queued, both without copying more than once.
+ *
+ * Input is received into the arena that all transports share for one turn of the loop. Only the cut-off rest of
+ * a message is kept per transport, and a large message is received straight into memory of its own.
+ *
+ * Output of a turn is collected in blocks and sent by one system call. Small messages are copied in, bodies of
+ * large ones are referenced. What the kernel does not take is kept, copied out of the arena where needed, and
+ * charged to the receiver and, message by message, to its sender.
+ */
+#pragma once
+
+#include "base/quota.h"
+#include "wire/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Memory for what all transports receive in one turn. */
+typedef struct InputArena {
+        uint8_t *bytes; /* owned; page-aligned */
+        size_t size, used;
+} InputArena;
+
+#define INPUT_ARENA_SIZE (1u << 20)
+#define INPUT_READ_MAX (256u << 10) /* bytes one transport reads in one turn */
+
+void input_arena_init(InputArena *arena);
+void input_arena_clear(InputArena *arena);
+
+/** input_arena_reset() - everything received before is over; at the end of a turn */
+void input_arena_reset(InputArena *arena);
+
+/** input_arena_has_room() - whether one more read may be made before the turn must end */
+bool input_arena_has_room(const InputArena *arena);
+
+typedef struct OutBlock OutBlock;
+
+typedef struct Transport {
+        int fd;                 /* owned */
+        bool reads_fds;         /* descriptor passing was agreed on; else any that comes is a fault */
+        bool congested;         /* the kernel would not take all: wait for EPOLLOUT */
+        bool has_eof;
+        bool is_busy;           /* the last read filled its buffer: there may be more */
+        uint8_t n_in_fds;       /* descriptors that belong to messages not complete yet */
+        uint16_t rest_size;     /* bytes allocated for rest */
+        uint32_t max_message;   /* max_message_size */
+        uint32_t max_fds;       /* max_message_unix_fds */
+        uint8_t *rest;          /* owned; cut-off start of the next message; NULL: none */
+        uint32_t n_rest;
+        uint32_t n_large;       /* bytes of large that are there */
+        Payload *large;         /* ref; a large message on its way in */
+        int *in_fds;            /* owned array of owned descriptors; NULL while there are none */
+        const uint8_t *window;  /* what is still to be cut into messages, only while reading */
+        size_t n_window;
+        OutBlock *head, *tail;  /* owned; output in order */
+        Quota *quota;           /* borrowed; of this connection */
+} Transport;
+
+/** transport_init() - takes over @fd, a connected non-blocking AF_UNIX stream socket */
+void transport_init(Transport *transport, int fd, Quota *quota);
+
+/** transport_clear() - closes everything; queued output is dropped and refunded */
+void transport_clear(Transport *transport);
+
+typedef enum TransportResult {
+        TRANSPORT_OK,
+        TRANSPORT_MORE,    /* no complete message is there */
+        TRANSPORT_CLOSED,  /* the peer is gone; what it sent before was delivered */
+        TRANSPORT_INVALID, /* the peer broke the protocol */
+        TRANSPORT_LIMIT,   /* a limit of this peer does not let the message in; also out of memory */
+} TransportResult;
+
+/**
+ * transport_read() - one recvmsg(); then transport_next() until it says MORE, then transport_read_done()
+ *
+ * Never blocks. TRANSPORT_OK when bytes came.
+ */
+TransportResult transport_read(Transport *transport, InputArena *arena);
+
+/**
+ * transport_next() - cuts out and validates the next message
+ * @ret_message: valid until the end of the turn unless it has a payload; message_clear() it
+ */
+TransportResult transport_next(Transport *transport, Message *ret_message);
+
+/** transport_take_bytes() - raw input for authentication: all that is in the window, of which @n_used are consumed afterwards */
+const uint8_t *transport_peek(const Transport *transport, size_t *ret_n_bytes);
+void transport_consume(Transport *transport, size_t n_used);
+
+/** transport_read_done() - keeps what is left of the window for the next turn */
+TransportResult transport_read_done(Transport *transport);
+
+/**
+ * transport_append() - queues one message for sending
+ * @stamp:  fields of its sender
+ * @sender: quota of the sender, charged while the message waits; NULL: the bus
+ *
+ * Copies small messages; large bodies are referenced until the end of the turn, when transport_flush() sends or keeps them.
+ *
+ * Return: false when limits of the receiver or sender do not let it wait; nothing is queued then.
+ */
+bool transport_append(Transport *transport, const Message *message, const MessageStamp *stamp, StampForm form,
+                      Quota *sender) G_GNUC_WARN_UNUSED_RESULT;
+
+/** transport_append_bytes() - queues raw bytes of authentication */
+void transport_append_bytes(Transport *transport, const void *bytes, size_t n_bytes);
+
+/**
+ * transport_flush() - sends what is queued; one sendmsg() unless descriptors must go separately
+ *
+ * Sets congested when the kernel did not take all. On return nothing refers to the arena any more.
+ *
+ * Return: TRANSPORT_OK; TRANSPORT_CLOSED when the peer is gone.
+ */
+TransportResult transport_flush(Transport *transport);
+
+/** transport_has_output() - whether anything waits to be sent */
+static inline bool transport_has_output(const Transport *transport) {
+        return transport->head != NULL;
+}
+
+/** transport_trim() - frees pooled blocks beyond a few; for idle times and for leak checks at exit */
+void transport_trim(void);
