@@ -326,7 +326,7 @@ class Case:
         return faults
 
     def logs(self):
-        return ''.join(f'log of {bus.program}:\n{bus.log()}' for bus in self.buses)
+        return ''.join(f'log of {bus.program}:\n{bus.log()[-3000:]}\n' for bus in self.buses)
 
     def remove(self):
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -81,7 +81,7 @@ class Peer:
     def closed(self):
         """The bus must hang up; what still came is written down."""
         try:
-            self.connection.wait_closed()
+            self.connection.wait_closed(5)
         except rawbus.Timeout:
             self.script.say(f'{self.label} is still connected')
             return
