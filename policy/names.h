@@ -18,3 +18,10 @@ typedef struct NameSet {
          * with another generation must be decided again. */
         uint64_t generation;
 } NameSet;
+
+/**
+ * name_generation_next() - a number that this process has not used before, never 0
+ *
+ * For NameSet.generation and every other generation that a remembered verdict is checked against.
+ */
+uint64_t name_generation_next(void);
