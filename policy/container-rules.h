@@ -22,6 +22,9 @@ enum {
         CONTAINER_RULE_PATH_IS_SUBTREE = 0x200,
 };
 
+#define CONTAINER_RULE_VERBS \
+        (CONTAINER_RULE_SEE | CONTAINER_RULE_CALL | CONTAINER_RULE_RECEIVE | CONTAINER_RULE_OWN)
+
 /* One rule as given: (usos). */
 typedef struct ContainerRule {
         uint32_t flags;
@@ -41,6 +44,13 @@ bool container_rule_check(const ContainerRule *rule, GError **error);
  */
 bool container_rule_parse(const char *line, ContainerRule *ret_rule, GError **error);
 
+/**
+ * container_rule_parse_nameless() - the same for opt-ins in service files, which have no name
+ *
+ * Empty text is an error.
+ */
+bool container_rule_parse_nameless(const char *text, ContainerRule *ret_rule, GError **error);
+
 /** container_rule_to_text() - the text form, as container_rule_parse() reads it back; newly allocated */
 char *container_rule_to_text(const ContainerRule *rule);
 
@@ -52,6 +62,11 @@ char *container_rule_to_text(const ContainerRule *rule);
  * Return: array of ContainerRule * (owned), NULL with @error set.
  */
 GPtrArray *container_rules_parse_text(const char *text, const char *name, unsigned first_line, GError **error);
+
+/** container_rule_copy() - newly allocated; free with container_rule_free() */
+ContainerRule *container_rule_copy(const ContainerRule *rule);
+void container_rule_free(ContainerRule *rule);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ContainerRule, container_rule_free)
 
 /* A compiled, growing set. */
 typedef struct ContainerRules ContainerRules;
@@ -68,13 +83,18 @@ const GPtrArray *container_rules_get(const ContainerRules *rules);
 
 /* What a message or name is asked about. Absent strings: data NULL. */
 typedef struct ContainerRuleQuery {
-        uint32_t need;         /* flags of which all must be granted by one rule: CALL, or RECEIVE | SEND_UNIX_FDS ... */
-        WireString name;       /* name that was addressed; absent: all primary names of @names count */
+        uint32_t need;         /* CALL or RECEIVE, or one of them with SEND_UNIX_FDS: one rule must grant both */
+        WireString name;       /* well-known name that was addressed; absent: all primary names of @names count */
         const NameSet *names;  /* of the other connection; NULL: it does not run (name decides) */
         WireString path, interface, member;
 } ContainerRuleQuery;
 
-/** container_rules_allow() - whether one rule matches all of @query */
+/**
+ * container_rules_allow() - whether one rule matches all of @query
+ *
+ * The unique name in @names counts always. The cost follows the number of names that count, the dots in them, and the
+ * depth of path and interface; not the number of rules.
+ */
 bool container_rules_allow(const ContainerRules *rules, const ContainerRuleQuery *query);
 
 /** container_rules_may_send_fds() - for returns: any rule with SEND_UNIX_FDS whose bus_name matches one of @names */
