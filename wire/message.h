@@ -47,8 +47,11 @@ typedef struct FieldSpan {
 /* Each known field occurs at most once, so what is cut lies between at most this many kept runs. */
 #define MESSAGE_MAX_SPANS 10
 
+/* Most that stamping adds to a header, padding included. Messages that would then be too large are refused. */
+#define MESSAGE_MAX_STAMP 336
+
 typedef struct MessageView {
-        const uint8_t *bytes; /* the whole message; 8-aligned */
+        const uint8_t *bytes; /* the whole message, at any alignment */
         uint32_t n_bytes;
         uint32_t body_offset; /* multiple of 8 */
         uint32_t n_body;
@@ -129,12 +132,14 @@ typedef enum MessageError {
 
 /**
  * message_parse() - validates a whole message and fills a view of it
- * @bytes:    8-aligned; exactly one message of @n_bytes as message_frame_size() said
- * @ret_view: set on MESSAGE_OK only; borrows @bytes
+ * @bytes:    at any alignment (messages follow each other without padding); exactly one message of @n_bytes as message_frame_size() said
+ * @ret_view: borrows @bytes; to be read on MESSAGE_OK only
  *
  * Validates all that the specification asks ("Message Format", "Marshaling", "Valid Names"): header fields of known
  * codes, required fields of each type, names, zero padding, booleans, UTF-8, array and nesting limits, body against signature.
  * Unknown message types (> 4) and unknown fields are valid; unknown fields still must be well-formed.
+ * A header or message within MESSAGE_MAX_STAMP bytes of the protocol's limits is refused: stamped it would
+ * break the connection of whoever received it.
  * One pass, no allocation. How many descriptors came is the caller's to compare with view->n_fds.
  */
 MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *ret_view);
@@ -142,18 +147,18 @@ MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *re
 /**
  * message_body_is_valid() - whether @n_body bytes are exactly the values of @signature
  *
- * For message_parse() and tests. @body is 8-aligned, @signature valid.
+ * For message_parse() and tests. @body may lie at any alignment; padding counts from it. @signature is valid.
  */
 bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature, bool big_endian);
 
 /* Up to 64 leading arguments that match rules ask for ("Match Rules", argN). */
 typedef struct MessageArgs {
         unsigned n_args;
-        char types[64];       /* type code of argument i: 's', 'o', 'g', others as in the signature */
+        char types[64];       /* first type code of argument i; set below n_args, as texts */
         WireString texts[64]; /* of 's', 'o' and 'g' arguments, else data NULL */
 } MessageArgs;
 
-/** message_get_args() - reads leading arguments until @n_wanted (at most 64) or the first that is a container is behind */
+/** message_get_args() - reads the first @n_wanted arguments (at most 64), fewer if there are fewer */
 void message_get_args(const MessageView *view, unsigned n_wanted, MessageArgs *ret_args);
 
 /*

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the bus changes in a message that it forwards: the header, and of that only the fields.
+ *
+ *     fixed | PATH MEMBER DESTINATION | SENDER (forged) | SIGNATURE | padding | body
+ *             span                                        span
+ *     fixed | PATH MEMBER DESTINATION SIGNATURE | stamp | padding | body
+ *
+ * Fields start 8-aligned, so that a span can move by any multiple of eight without a look inside. The stamp of
+ * a sender is made once, for both byte orders.
+ */
+#include "wire/message.h"
+
+#include "wire/bytes.h"
+
+#define OFFSET_FIELDS_LENGTH 12
+
+G_STATIC_ASSERT(sizeof(((MessageStamp *)NULL)->little) + 8 <= MESSAGE_MAX_STAMP);
+
+/* Writes a field whose value is text, behind zero padding. Return: offset behind it. */
+static size_t put_field(uint8_t *out, size_t offset, uint8_t code, char type, const char *text, bool big_endian) {
+        size_t length = strlen(text);
+
+        offset = bytes_align(offset, 8);
+        g_assert(offset + 8 + length + 1 <= sizeof(((MessageStamp *)NULL)->little));
+        out[offset] = code;
+        out[offset + 1] = 1;
+        out[offset + 2] = (uint8_t)type;
+        out[offset + 3] = 0;
+        bytes_put_u32(out + offset + 4, (uint32_t)length, big_endian);
+        memcpy(out + offset + 8, text, length + 1);
+        return offset + 8 + length + 1;
+}
+
+void message_stamp_init(MessageStamp *stamp, const char *sender, const char *container) {
+        memset(stamp, 0, sizeof(*stamp));
+        for (int big_endian = 0; big_endian < 2; big_endian++) {
+                uint8_t *out = big_endian ? stamp->big : stamp->little;
+                size_t n;
+
+                n = put_field(out, 0, FIELD_SENDER, 's', sender, big_endian);
+                stamp->n_sender = (uint16_t)n;
+                n = put_field(out, n, FIELD_CONTAINER, 'o', container, big_endian);
+                stamp->n_both = (uint16_t)n;
+        }
+}
+
+static inline size_t stamp_size(const MessageStamp *stamp, StampForm form) {
+        return form == STAMP_SENDER ? stamp->n_sender : stamp->n_both;
+}
+
+size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp, StampForm form) {
+        size_t n = PROTOCOL_FIXED_HEADER;
+
+        for (unsigned i = 0; i < view->n_spans; i++)
+                n += bytes_align(view->spans[i].end - view->spans[i].start, 8);
+        return bytes_align(n + stamp_size(stamp, form), 8);
+}
+
+/* Copies bytes [start, end) of @view and pads with zeros. Return: offset behind the padding. */
+static inline size_t put_span(uint8_t *out, size_t offset, const MessageView *view, size_t start, size_t end) {
+        size_t n = end - start, padded = bytes_align(n, 8);
+
+        memcpy(out + offset, view->bytes + start, n);
+        memset(out + offset + n, 0, padded - n);
+        return offset + padded;
+}
+
+size_t message_write_header(const MessageView *view, const MessageStamp *stamp, StampForm form, uint8_t *out) {
+        size_t offset, end, n_stamp = stamp_size(stamp, form);
+        unsigned i = 0;
+
+        if (view->n_spans > 0 && view->spans[0].start == PROTOCOL_FIXED_HEADER)
+                offset = put_span(out, 0, view, 0, view->spans[i++].end);
+        else
+                offset = put_span(out, 0, view, 0, PROTOCOL_FIXED_HEADER);
+        for (; i < view->n_spans; i++)
+                offset = put_span(out, offset, view, view->spans[i].start, view->spans[i].end);
+
+        memcpy(out + offset, view->big_endian ? stamp->big : stamp->little, n_stamp);
+        end = offset + n_stamp;
+        bytes_put_u32(out + OFFSET_FIELDS_LENGTH, (uint32_t)(end - PROTOCOL_FIXED_HEADER), view->big_endian);
+        offset = bytes_align(end, 8);
+        memset(out + end, 0, offset - end);
+        return offset;
+}
