@@ -1,72 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules of container servers (containers1, section 3): values, text form, and a compiled set of them whose
- * questions cost the same for one rule as for thousands.
+ * The rules of one container server, compiled: questions cost the same for one rule as for thousands.
  */
 #pragma once
 
+#include "policy/container-rule.h"
 #include "policy/names.h"
 #include "wire/message.h"
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum {
-        CONTAINER_RULE_SEE = 0x01,
-        CONTAINER_RULE_CALL = 0x02,
-        CONTAINER_RULE_RECEIVE = 0x04,
-        CONTAINER_RULE_OWN = 0x08,
-        CONTAINER_RULE_SEND_UNIX_FDS = 0x10,
-        CONTAINER_RULE_NAME_IS_NAMESPACE = 0x100,
-        CONTAINER_RULE_PATH_IS_SUBTREE = 0x200,
-};
-
-#define CONTAINER_RULE_VERBS \
-        (CONTAINER_RULE_SEE | CONTAINER_RULE_CALL | CONTAINER_RULE_RECEIVE | CONTAINER_RULE_OWN)
-
-/* One rule as given: (usos). */
-typedef struct ContainerRule {
-        uint32_t flags;
-        char *bus_name, *object_path, *interface; /* owned; empty, never NULL */
-} ContainerRule;
-
-void container_rule_clear(ContainerRule *rule);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ContainerRule, container_rule_clear)
-
-/** container_rule_check() - whether flags and strings are a rule; the error says which part is wrong and what was expected */
-bool container_rule_check(const ContainerRule *rule, GError **error);
-
-/**
- * container_rule_parse() - reads one line of the text form
- * @line:     without newline; a comment after # is ignored
- * @ret_rule: set on success; caller clears it. An empty or comment line gives flags 0.
- */
-bool container_rule_parse(const char *line, ContainerRule *ret_rule, GError **error);
-
-/**
- * container_rule_parse_nameless() - the same for opt-ins in service files, which have no name
- *
- * Empty text is an error.
- */
-bool container_rule_parse_nameless(const char *text, ContainerRule *ret_rule, GError **error);
-
-/** container_rule_to_text() - the text form, as container_rule_parse() reads it back; newly allocated */
-char *container_rule_to_text(const ContainerRule *rule);
-
-/**
- * container_rules_parse_text() - reads many lines
- * @name: of the source, for errors: "NAME:LINE: what is wrong"
- * @first_line: number of the first line
- *
- * Return: array of ContainerRule * (owned), NULL with @error set.
- */
-GPtrArray *container_rules_parse_text(const char *text, const char *name, unsigned first_line, GError **error);
-
-/** container_rule_copy() - newly allocated; free with container_rule_free() */
-ContainerRule *container_rule_copy(const ContainerRule *rule);
-void container_rule_free(ContainerRule *rule);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ContainerRule, container_rule_free)
 
 /* A compiled, growing set. */
 typedef struct ContainerRules ContainerRules;

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A compiled set of container rules.
+ *
+ *     names:  (org.foo, exact) -> flags of its rules, targets
+ *             (org.foo, below) -> ...
+ *     all:    the same for rules without a name
+ *
+ * A name is looked up as exact key and, going up its dots, as namespace: at most one look-up per element. The rules
+ * themselves are kept as they were given; the index borrows their strings.
+ */
+#include "policy/container-rules.h"
+
+#include "base/hash.h"
+#include "policy/rule-targets.h"
+
+#include <string.h>
+
+/* What the rules with one bus_name grant. */
+typedef struct NameRules {
+        uint32_t flags;      /* union of their flags */
+        RuleTargets targets; /* of those with CALL or RECEIVE */
+} NameRules;
+
+typedef struct NameNode {
+        HashNode node;
+        const char *text; /* borrowed from a rule */
+        uint32_t length;
+        bool below;
+        NameRules rules;
+} NameNode;
+
+struct ContainerRules {
+        GPtrArray *given;           /* of ContainerRule *, owned */
+        HashTable names;            /* NameNode */
+        uint32_t longest_namespace; /* bytes; 0: there is none */
+        NameRules all;              /* of rules without a name */
+};
+
+typedef bool (*NameTest)(const NameRules *rules, const void *argument);
+
+static void free_rule(gpointer rule) {
+        container_rule_free(rule);
+}
+
+ContainerRules *container_rules_new(void) {
+        ContainerRules *rules = g_new0(ContainerRules, 1);
+
+        rules->given = g_ptr_array_new_with_free_func(free_rule);
+        return rules;
+}
+
+void container_rules_free(ContainerRules *rules) {
+        if (!rules)
+                return;
+        for (size_t i = 0; i < rules->names.n_buckets; i++)
+                while (rules->names.buckets[i]) {
+                        NameNode *name = CONTAINER_OF(rules->names.buckets[i], NameNode, node);
+
+                        hash_table_remove(&rules->names, &name->node);
+                        rule_targets_clear(&name->rules.targets);
+                        g_free(name);
+                }
+        hash_table_clear(&rules->names);
+        rule_targets_clear(&rules->all.targets);
+        g_ptr_array_unref(rules->given);
+        g_free(rules);
+}
+
+const GPtrArray *container_rules_get(const ContainerRules *rules) {
+        return rules->given;
+}
+
+/* Namespaces and names of the same text have different keys. */
+static uint64_t name_hash(uint64_t text_hash, bool below) {
+        return text_hash + below;
+}
+
+static NameNode *find_name(const ContainerRules *rules, WireString text, uint64_t text_hash, bool below) {
+        HASH_TABLE_FOREACH_MATCH(node, &rules->names, name_hash(text_hash, below)) {
+                NameNode *name = CONTAINER_OF(node, NameNode, node);
+
+                if (name->below == below && name->length == text.length &&
+                    memcmp(name->text, text.data, text.length) == 0)
+                        return name;
+        }
+        return NULL;
+}
+
+static NameRules *get_name(ContainerRules *rules, const char *text, bool below) {
+        WireString key = wire_string(text);
+        uint64_t text_hash = hash_bytes(key.data, key.length);
+        NameNode *name = find_name(rules, key, text_hash, below);
+
+        if (name)
+                return &name->rules;
+        name = g_new0(NameNode, 1);
+        name->text = text;
+        name->length = key.length;
+        name->below = below;
+        hash_table_add(&rules->names, &name->node, name_hash(text_hash, below));
+        if (below)
+                rules->longest_namespace = MAX(rules->longest_namespace, key.length);
+        return &name->rules;
+}
+
+void container_rules_add(ContainerRules *rules, const ContainerRule *rule) {
+        ContainerRule *kept = container_rule_copy(rule);
+        NameRules *name = &rules->all;
+
+        g_ptr_array_add(rules->given, kept);
+        if (kept->bus_name[0] != '\0')
+                name = get_name(rules, kept->bus_name, kept->flags & CONTAINER_RULE_NAME_IS_NAMESPACE);
+        name->flags |= kept->flags;
+        rule_targets_add(&name->targets, kept);
+}
+
+/* Whether rules of a namespace that @text lies in, or is itself, pass @test. */
+static bool test_namespaces(const ContainerRules *rules, WireString text, NameTest test, const void *argument) {
+        size_t end = MIN(text.length, rules->longest_namespace);
+
+        if (end == 0 || text.data[0] == ':')
+                return false;
+        for (size_t i = 1; i <= end; i++) {
+                WireString prefix = { .data = text.data, .length = (uint32_t)i };
+
+                if (i < text.length && text.data[i] != '.')
+                        continue;
+                NameNode *name = find_name(rules, prefix, hash_bytes(text.data, i), true);
+                if (name && test(&name->rules, argument))
+                        return true;
+        }
+        return false;
+}
+
+/* Whether rules that cover @text, whose hash_bytes() is @text_hash, pass @test; those without a name left out. */
+static bool test_name(const ContainerRules *rules, WireString text, uint64_t text_hash, NameTest test,
+                      const void *argument) {
+        if (!text.data || rules->names.n_items == 0)
+                return false;
+        NameNode *name = find_name(rules, text, text_hash, false);
+        if (name && test(&name->rules, argument))
+                return true;
+        return test_namespaces(rules, text, test, argument);
+}
+
+/* The same for a connection: its unique name and all names that it is the primary owner of. */
+static bool test_names(const ContainerRules *rules, const NameSet *names, NameTest test, const void *argument) {
+        if (rules->names.n_items == 0)
+                return false;
+        if (names->unique.data && test_name(rules, names->unique, hash_bytes(names->unique.data, names->unique.length),
+                                            test, argument))
+                return true;
+        for (unsigned i = 0; i < names->n_names; i++) {
+                const OwnedName *owned = &names->names[i];
+
+                if (owned->primary && test_name(rules, owned->name, owned->hash, test, argument))
+                        return true;
+        }
+        return false;
+}
+
+static bool test_text(const ContainerRules *rules, WireString text, NameTest test, const void *argument) {
+        return test_name(rules, text, text.data ? hash_bytes(text.data, text.length) : 0, test, argument);
+}
+
+static bool allows(const NameRules *rules, const void *argument) {
+        const ContainerRuleQuery *query = argument;
+
+        return rule_targets_allow(&rules->targets, query->need, query->path, query->interface, query->member);
+}
+
+bool container_rules_allow(const ContainerRules *rules, const ContainerRuleQuery *query) {
+        if (allows(&rules->all, query))
+                return true;
+        if (!query->name.data)
+                return query->names && test_names(rules, query->names, allows, query);
+        if (test_text(rules, query->name, allows, query))
+                return true;
+        return query->names && test_text(rules, query->names->unique, allows, query);
+}
+
+static bool has_flags(const NameRules *rules, const void *argument) {
+        return rules->flags & *(const uint32_t *)argument;
+}
+
+bool container_rules_may_send_fds(const ContainerRules *rules, const NameSet *names) {
+        const uint32_t flags = CONTAINER_RULE_SEND_UNIX_FDS;
+
+        return has_flags(&rules->all, &flags) || (names && test_names(rules, names, has_flags, &flags));
+}
+
+bool container_rules_see_name(const ContainerRules *rules, WireString name) {
+        const uint32_t flags = CONTAINER_RULE_VERBS;
+
+        return has_flags(&rules->all, &flags) || test_text(rules, name, has_flags, &flags);
+}
+
+bool container_rules_see(const ContainerRules *rules, const NameSet *names) {
+        const uint32_t flags = CONTAINER_RULE_VERBS;
+
+        return has_flags(&rules->all, &flags) || (names && test_names(rules, names, has_flags, &flags));
+}
+
+bool container_rules_own(const ContainerRules *rules, WireString name) {
+        const uint32_t flags = CONTAINER_RULE_OWN;
+
+        return has_flags(&rules->all, &flags) || test_text(rules, name, has_flags, &flags);
+}
