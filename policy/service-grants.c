@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opt-ins of services, by the number of the container server that they are for.
+ *
+ * A grant without a name is a rule without a name, so that the targets of container rules index both. What was given to one
+ * server is one set, dropped as a whole when it is withdrawn.
+ */
+#include "policy/service-grants.h"
+
+#include "policy/names.h"
+#include "policy/rule-targets.h"
+
+#include <string.h>
+
+#define GRANT_FLAGS \
+        (CONTAINER_RULE_CALL | CONTAINER_RULE_RECEIVE | CONTAINER_RULE_SEND_UNIX_FDS | CONTAINER_RULE_PATH_IS_SUBTREE)
+
+/* What one server, or all of them, were granted. */
+typedef struct GrantSet {
+        HashNode node;
+        uint64_t container;
+        GPtrArray *rules; /* of ContainerRule *, owned; the targets borrow their strings */
+        RuleTargets targets;
+} GrantSet;
+
+struct ServiceGrants {
+        ListNode node;
+        uint64_t generation;
+        HashTable sets;
+        size_t n_rules;
+};
+
+typedef struct NamedNode {
+        HashNode node;
+        char *name;            /* owned */
+        ServiceGrants *grants; /* owned */
+} NamedNode;
+
+struct NamedGrants {
+        HashTable names;
+};
+
+static void free_rule(gpointer rule) {
+        container_rule_free(rule);
+}
+
+ServiceGrants *service_grants_new(void) {
+        ServiceGrants *grants = g_new0(ServiceGrants, 1);
+
+        grants->generation = name_generation_next();
+        return grants;
+}
+
+static void free_set(ServiceGrants *grants, GrantSet *set) {
+        hash_table_remove(&grants->sets, &set->node);
+        grants->n_rules -= set->rules->len;
+        rule_targets_clear(&set->targets);
+        g_ptr_array_unref(set->rules);
+        g_free(set);
+}
+
+void service_grants_free(ServiceGrants *grants) {
+        if (!grants)
+                return;
+        list_remove(&grants->node);
+        for (size_t i = 0; i < grants->sets.n_buckets; i++)
+                while (grants->sets.buckets[i])
+                        free_set(grants, CONTAINER_OF(grants->sets.buckets[i], GrantSet, node));
+        hash_table_clear(&grants->sets);
+        g_free(grants);
+}
+
+ListNode *service_grants_get_node(ServiceGrants *grants) {
+        return &grants->node;
+}
+
+ServiceGrants *service_grants_from_node(ListNode *node) {
+        return CONTAINER_OF(node, ServiceGrants, node);
+}
+
+uint64_t service_grants_get_generation(const ServiceGrants *grants) {
+        return grants ? grants->generation : 0;
+}
+
+size_t service_grants_count(const ServiceGrants *grants) {
+        return grants->n_rules;
+}
+
+bool service_grants_check(const ContainerRule *rule, GError **error) {
+        if (!container_rule_check(rule, error))
+                return false;
+        if ((rule->flags & ~(uint32_t)GRANT_FLAGS) == 0 && rule->bus_name[0] == '\0')
+                return true;
+        g_set_error(error, CONTAINER_RULE_ERROR, CONTAINER_RULE_ERROR_INVALID,
+                    "flags '0x%x': expected CALL or RECEIVE, with SEND_UNIX_FDS and PATH_IS_SUBTREE only", rule->flags);
+        return false;
+}
+
+static GrantSet *find_set(const ServiceGrants *grants, uint64_t container) {
+        if (!grants)
+                return NULL;
+        HASH_TABLE_FOREACH_MATCH(node, &grants->sets, hash_u64(container)) {
+                GrantSet *set = CONTAINER_OF(node, GrantSet, node);
+
+                if (set->container == container)
+                        return set;
+        }
+        return NULL;
+}
+
+void service_grants_add(ServiceGrants *grants, uint64_t container, const ContainerRule *rule) {
+        GrantSet *set = find_set(grants, container);
+        ContainerRule *kept = container_rule_copy(rule);
+
+        if (!set) {
+                set = g_new0(GrantSet, 1);
+                set->container = container;
+                set->rules = g_ptr_array_new_with_free_func(free_rule);
+                hash_table_add(&grants->sets, &set->node, hash_u64(container));
+        }
+        g_ptr_array_add(set->rules, kept);
+        rule_targets_add(&set->targets, kept);
+        grants->n_rules++;
+        grants->generation = name_generation_next();
+}
+
+void service_grants_withdraw(ServiceGrants *grants, uint64_t container) {
+        GrantSet *set = find_set(grants, container);
+
+        if (!set)
+                return;
+        free_set(grants, set);
+        grants->generation = name_generation_next();
+}
+
+static bool set_allows(const GrantSet *set, const ContainerRuleQuery *query) {
+        return set &&
+               rule_targets_allow(&set->targets, query->need, query->path, query->interface, query->member);
+}
+
+bool service_grants_allow(const ServiceGrants *grants, uint64_t container, const ContainerRuleQuery *query) {
+        return set_allows(find_set(grants, GRANTS_FOR_ALL), query) || set_allows(find_set(grants, container), query);
+}
+
+bool service_grants_see(const ServiceGrants *grants, uint64_t container) {
+        return find_set(grants, GRANTS_FOR_ALL) || find_set(grants, container);
+}
+
+static bool set_has_fds(const GrantSet *set) {
+        return set && set->targets.somewhere.with_fds != 0;
+}
+
+bool service_grants_may_send_fds(const ServiceGrants *grants, uint64_t container) {
+        return set_has_fds(find_set(grants, GRANTS_FOR_ALL)) || set_has_fds(find_set(grants, container));
+}
+
+NamedGrants *named_grants_new(void) {
+        return g_new0(NamedGrants, 1);
+}
+
+void named_grants_free(NamedGrants *named) {
+        if (!named)
+                return;
+        for (size_t i = 0; i < named->names.n_buckets; i++)
+                while (named->names.buckets[i]) {
+                        NamedNode *name = CONTAINER_OF(named->names.buckets[i], NamedNode, node);
+
+                        hash_table_remove(&named->names, &name->node);
+                        service_grants_free(name->grants);
+                        g_free(name->name);
+                        g_free(name);
+                }
+        hash_table_clear(&named->names);
+        g_free(named);
+}
+
+static NamedNode *find_named(const NamedGrants *named, WireString text, uint64_t hash) {
+        HASH_TABLE_FOREACH_MATCH(node, &named->names, hash) {
+                NamedNode *name = CONTAINER_OF(node, NamedNode, node);
+
+                if (wire_string_is(text, name->name))
+                        return name;
+        }
+        return NULL;
+}
+
+void named_grants_add(NamedGrants *named, const char *name, const ContainerRule *rule) {
+        WireString text = wire_string(name);
+        uint64_t hash = hash_bytes(text.data, text.length);
+        NamedNode *node = find_named(named, text, hash);
+
+        if (!node) {
+                node = g_new0(NamedNode, 1);
+                node->name = g_strdup(name);
+                node->grants = service_grants_new();
+                hash_table_add(&named->names, &node->node, hash);
+        }
+        service_grants_add(node->grants, GRANTS_FOR_ALL, rule);
+}
+
+const ServiceGrants *named_grants_find_hashed(const NamedGrants *named, WireString name, uint64_t hash) {
+        if (!named || named->names.n_items == 0 || !name.data)
+                return NULL;
+        NamedNode *node = find_named(named, name, hash);
+        return node ? node->grants : NULL;
+}
+
+const ServiceGrants *named_grants_find(const NamedGrants *named, WireString name) {
+        if (!named || named->names.n_items == 0 || !name.data)
+                return NULL;
+        return named_grants_find_hashed(named, name, hash_bytes(name.data, name.length));
+}
