@@ -27,17 +27,12 @@ typedef struct Types {
         uint8_t ends[PROTOCOL_MAX_SIGNATURE]; /* of the complete type that starts here; set with has_ends */
 } Types;
 
-static const char *check_value(BodyCursor *cursor, Types *types, const char *type, unsigned depth);
-
 /* Moves to the next multiple of @alignment, at most the end, over zero bytes. */
 static inline bool skip_padding(BodyCursor *cursor, size_t alignment) {
         size_t aligned = bytes_align(cursor->offset, alignment);
 
-        if (aligned > cursor->end)
+        if (aligned > cursor->end || !bytes_are_padding(cursor->bytes, cursor->offset, aligned))
                 return false;
-        for (size_t i = cursor->offset; i < aligned; i++)
-                if (cursor->bytes[i] != 0)
-                        return false;
         cursor->offset = aligned;
         return true;
 }
@@ -110,6 +105,31 @@ static bool check_bool(BodyCursor *cursor) {
         uint32_t value;
 
         return take_u32(cursor, &value) && value <= 1;
+}
+
+/* A value of basic type @code. */
+static bool check_basic(BodyCursor *cursor, char code) {
+        switch (code) {
+        case 's':
+                return check_string(cursor);
+        case 'o':
+                return check_path(cursor);
+        case 'g':
+                return check_signature(cursor);
+        case 'b':
+                return check_bool(cursor);
+        default:
+                return check_fixed(cursor, syntax_type_fixed_size(code));
+        }
+}
+
+static const char *check_container(BodyCursor *cursor, Types *types, const char *type, unsigned depth);
+
+/* Return: behind @type, NULL when the value is not valid. */
+static inline const char *check_value(BodyCursor *cursor, Types *types, const char *type, unsigned depth) {
+        if (syntax_type_is_basic(*type))
+                return check_basic(cursor, *type) ? type + 1 : NULL;
+        return check_container(cursor, types, type, depth);
 }
 
 /* Fills the table from the back: the end of an array is that of its element, that of a struct behind its bracket. */
@@ -201,36 +221,17 @@ static const char *check_struct(BodyCursor *cursor, Types *types, const char *ty
         return type ? type + 1 : NULL;
 }
 
-/* Return: behind @type, NULL when the value is not valid. */
-static const char *check_value(BodyCursor *cursor, Types *types, const char *type, unsigned depth) {
-        bool valid;
-
+static const char *check_container(BodyCursor *cursor, Types *types, const char *type, unsigned depth) {
+        if (depth >= PROTOCOL_MAX_DEPTH)
+                return NULL;
         switch (*type) {
-        case 's':
-                valid = check_string(cursor);
-                break;
-        case 'o':
-                valid = check_path(cursor);
-                break;
-        case 'g':
-                valid = check_signature(cursor);
-                break;
-        case 'b':
-                valid = check_bool(cursor);
-                break;
-        case 'v':
-                valid = body_check_variant(cursor, depth);
-                break;
         case 'a':
-                return depth < PROTOCOL_MAX_DEPTH ? check_array(cursor, types, type + 1, depth + 1) : NULL;
-        case '(':
-        case '{':
-                return depth < PROTOCOL_MAX_DEPTH ? check_struct(cursor, types, type + 1, depth + 1) : NULL;
+                return check_array(cursor, types, type + 1, depth + 1);
+        case 'v':
+                return body_check_variant(cursor, depth) ? type + 1 : NULL;
         default:
-                valid = check_fixed(cursor, syntax_type_fixed_size(*type));
-                break;
+                return check_struct(cursor, types, type + 1, depth + 1);
         }
-        return valid ? type + 1 : NULL;
 }
 
 bool body_check_variant(BodyCursor *cursor, unsigned depth) {
@@ -240,6 +241,8 @@ bool body_check_variant(BodyCursor *cursor, unsigned depth) {
         if (depth >= PROTOCOL_MAX_DEPTH)
                 return false;
         signature = take_signature(cursor, &n);
+        if (signature && n == 1 && syntax_type_is_basic(*signature))
+                return check_basic(cursor, *signature);
         return signature && syntax_is_single_type(signature, n) && body_check_values(cursor, signature, n, depth + 1);
 }
 

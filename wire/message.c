@@ -66,13 +66,6 @@ size_t message_frame_size(const uint8_t *bytes, size_t max_size) {
         return (size_t)size;
 }
 
-static bool is_zero(const uint8_t *bytes, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (bytes[i] != 0)
-                        return false;
-        return true;
-}
-
 /* Type code that the value of a known field has. */
 static inline char field_type(unsigned code) {
         static const char types[] = {
@@ -215,7 +208,7 @@ static MessageError parse_fields(FieldParser *parser) {
                 next = bytes_align(parser->offset, 8);
                 if (next >= parser->end && parser->offset != parser->end)
                         return MESSAGE_BAD_FIELD;
-                if (!is_zero(bytes + parser->offset, next - parser->offset))
+                if (!bytes_are_padding(bytes, parser->offset, next))
                         return MESSAGE_BAD_FIELD;
                 parser->offset = next;
         }

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Validators. Each makes one pass over its text and looks every byte up in a table of character classes; what may
- * come next is a set of classes. They run on every message, so they neither allocate nor copy.
+ * Validators. They run on every message, so they neither allocate nor copy, and look at eight bytes at a time.
+ *
+ * A set of bytes is a word with the top bit of each member's byte set. All texts but UTF-8 are 7-bit, so that sums
+ * within a byte do not carry into the next one:
+ *
+ *     word         o  r  g  .  a  .  4  2
+ *     separators   .  .  .  80 .  80 .  .
+ *     behind one   .  .  .  .  80 .  80 .     has a digit, which may not start an element
  */
 #include "wire/syntax.h"
 
@@ -10,21 +16,8 @@
 #include <glib.h>
 #include <string.h>
 
-enum {
-        CLASS_LETTER = 1 << 0, /* and underscore */
-        CLASS_DIGIT = 1 << 1,
-        CLASS_HYPHEN = 1 << 2,
-        CLASS_SEPARATOR = 1 << 3, /* period or slash, each where it is none of the above */
-        CLASS_SLASH = 1 << 4,
-};
-
-#define CLASS_WORD (CLASS_LETTER | CLASS_DIGIT)
-
-static const uint8_t classes[256] = {
-        ['a' ... 'z'] = CLASS_LETTER, ['A' ... 'Z'] = CLASS_LETTER, ['_'] = CLASS_LETTER,
-        ['0' ... '9'] = CLASS_DIGIT,  ['-'] = CLASS_HYPHEN,         ['.'] = CLASS_SEPARATOR,
-        ['/'] = CLASS_SLASH,
-};
+#define EACH(byte) (0x0101010101010101u * (uint8_t)(byte))
+#define TOP_BITS EACH(0x80)
 
 #define FIXED(size) ((size) | SYNTAX_TYPE_BASIC | SYNTAX_TYPE_FIXED)
 
@@ -48,16 +41,51 @@ const uint8_t syntax_types[256] = {
         ['{'] = 8,
 };
 
-static inline uint64_t load_u64(const uint8_t *bytes) {
+static inline uint64_t load_u64(const char *bytes) {
         uint64_t value;
 
         memcpy(&value, bytes, sizeof(value));
-        return value;
+        return GUINT64_FROM_LE(value);
+}
+
+static inline uint64_t load_u32(const char *bytes) {
+        uint32_t value;
+
+        memcpy(&value, bytes, sizeof(value));
+        return GUINT32_FROM_LE(value);
+}
+
+/* Bytes @i up to @i + 7 of @n > @i, the first one lowest; behind the last one come letters. */
+static inline uint64_t load_word(const char *text, size_t n, size_t i) {
+        size_t n_left = n - i;
+        uint64_t word;
+
+        text += i;
+        if (n_left >= 8)
+                return load_u64(text);
+        if (n >= 8)
+                word = load_u64(text + n_left - 8) >> (8 * (8 - n_left));
+        else if (n_left >= 4)
+                word = load_u32(text) | load_u32(text + n_left - 4) << (8 * (n_left - 4));
+        else
+                word = (uint64_t)(uint8_t)text[0] | (uint64_t)(uint8_t)text[n_left / 2] << (8 * (n_left / 2)) |
+                       (uint64_t)(uint8_t)text[n_left - 1] << (8 * (n_left - 1));
+        return word | EACH('a') << (8 * n_left);
+}
+
+/* The bytes of 7-bit @word between @low and @high. */
+static inline uint64_t find_range(uint64_t word, char low, char high) {
+        return (word + EACH(0x80 - low)) & ~(word + EACH(0x7f - high)) & TOP_BITS;
+}
+
+/* The bytes of 7-bit @word that are @byte. */
+static inline uint64_t find_byte(uint64_t word, char byte) {
+        return ~((word ^ EACH(byte)) + EACH(0x7f)) & TOP_BITS;
 }
 
 /* Whether all eight bytes are in 1..0x7f: subtracting one sets the top bit of the lowest zero byte. */
 static inline bool is_ascii_word(uint64_t word) {
-        return (((word - 0x0101010101010101u) | word) & 0x8080808080808080u) == 0;
+        return (((word - EACH(1)) | word) & TOP_BITS) == 0;
 }
 
 static inline bool is_continuation(uint8_t byte) {
@@ -93,7 +121,7 @@ bool syntax_is_utf8(const char *text, size_t n) {
         while (p < end) {
                 size_t length;
 
-                while (end - p >= 8 && is_ascii_word(load_u64(p)))
+                while (end - p >= 8 && is_ascii_word(load_u64((const char *)p)))
                         p += 8;
                 while (p < end && *p >= 1 && *p < 0x80)
                         p++;
@@ -107,49 +135,53 @@ bool syntax_is_utf8(const char *text, size_t n) {
         return true;
 }
 
+/* What names and paths have in common: elements of letters, digits and underscores with separators between them. */
+typedef struct ElementSyntax {
+        char separator;
+        bool digit_first;  /* an element may start with a digit */
+        bool hyphen;       /* a hyphen counts as a letter */
+        bool inside_first; /* the text starts in the middle of an element */
+} ElementSyntax;
+
+/* Return: whether @n > 0 bytes are valid elements, none of them empty; then whether there are several. */
+G_ALWAYS_INLINE static inline bool scan_elements(const char *text, size_t n, ElementSyntax syntax, bool *ret_several) {
+        uint64_t behind = syntax.inside_first ? 0 : 0x80, wrong = 0, any_separators = 0;
+
+        for (size_t i = 0; i < n; i += 8) {
+                uint64_t word = load_word(text, n, i), separators, digits, first;
+
+                wrong |= word & TOP_BITS;
+                word &= ~TOP_BITS;
+                separators = find_byte(word, syntax.separator);
+                digits = find_range(word, '0', '9');
+                first = find_range(word | EACH(0x20), 'a', 'z') | find_byte(word, '_');
+                if (syntax.hyphen)
+                        first |= find_byte(word, '-');
+                if (syntax.digit_first)
+                        first |= digits;
+                wrong |= TOP_BITS & ~(first | digits | separators);
+                wrong |= (separators << 8 | behind) & ~first;
+                behind = separators >> 56;
+                any_separators |= separators;
+        }
+        *ret_several = any_separators != 0;
+        return wrong == 0 && text[n - 1] != syntax.separator;
+}
+
 bool syntax_is_object_path(const char *text, size_t n) {
-        unsigned allowed = CLASS_WORD;
+        const ElementSyntax syntax = { .separator = '/', .digit_first = true };
+        bool several;
 
         if (n == 0 || text[0] != '/')
                 return false;
-        if (n == 1)
-                return true;
-        for (size_t i = 1; i < n; i++) {
-                unsigned class = classes[(uint8_t)text[i]];
-
-                if (!(class & allowed))
-                        return false;
-                allowed = class & CLASS_SLASH ? CLASS_WORD : CLASS_WORD | CLASS_SLASH;
-        }
-        /* Two slashes in a row or one at the end: an empty element. */
-        return allowed & CLASS_SLASH;
-}
-
-/*
- * Elements separated by periods; @first may start one, @rest may follow. Counts the periods; false also for
- * empty elements.
- */
-static inline bool scan_elements(const char *text, size_t n, unsigned first, unsigned rest, size_t *ret_periods) {
-        unsigned allowed = first;
-        size_t n_periods = 0;
-
-        for (size_t i = 0; i < n; i++) {
-                unsigned class = classes[(uint8_t)text[i]];
-
-                if (!(class & allowed))
-                        return false;
-                allowed = class & CLASS_SEPARATOR ? first : rest | CLASS_SEPARATOR;
-                n_periods += class & CLASS_SEPARATOR ? 1 : 0;
-        }
-        *ret_periods = n_periods;
-        return allowed & CLASS_SEPARATOR;
+        return n == 1 || scan_elements(text + 1, n - 1, syntax, &several);
 }
 
 bool syntax_is_interface(const char *text, size_t n) {
-        size_t n_periods;
+        const ElementSyntax syntax = { .separator = '.' };
+        bool several;
 
-        return n <= PROTOCOL_MAX_NAME && scan_elements(text, n, CLASS_LETTER, CLASS_WORD, &n_periods) &&
-               n_periods > 0;
+        return n > 0 && n <= PROTOCOL_MAX_NAME && scan_elements(text, n, syntax, &several) && several;
 }
 
 bool syntax_is_error_name(const char *text, size_t n) {
@@ -157,46 +189,31 @@ bool syntax_is_error_name(const char *text, size_t n) {
 }
 
 bool syntax_is_member(const char *text, size_t n) {
-        unsigned allowed = CLASS_LETTER;
+        const ElementSyntax syntax = { .separator = '.' };
+        bool several;
 
-        if (n == 0 || n > PROTOCOL_MAX_NAME)
-                return false;
-        for (size_t i = 0; i < n; i++) {
-                if (!(classes[(uint8_t)text[i]] & allowed))
-                        return false;
-                allowed = CLASS_WORD;
-        }
-        return true;
+        return n > 0 && n <= PROTOCOL_MAX_NAME && scan_elements(text, n, syntax, &several) && !several;
 }
 
 bool syntax_is_unique_name(const char *text, size_t n) {
-        /* Only an empty element behind a period is refused, not one before it. */
-        unsigned allowed = CLASS_WORD | CLASS_HYPHEN | CLASS_SEPARATOR;
+        const ElementSyntax syntax = { .separator = '.', .digit_first = true, .hyphen = true, .inside_first = true };
+        bool several;
 
         if (n == 0 || n > PROTOCOL_MAX_NAME || text[0] != ':')
                 return false;
-        for (size_t i = 1; i < n; i++) {
-                unsigned class = classes[(uint8_t)text[i]];
-
-                if (!(class & allowed))
-                        return false;
-                allowed = CLASS_WORD | CLASS_HYPHEN;
-                if (!(class & CLASS_SEPARATOR))
-                        allowed |= CLASS_SEPARATOR;
-        }
-        return allowed & CLASS_SEPARATOR;
+        return n == 1 || scan_elements(text + 1, n - 1, syntax, &several);
 }
 
-static bool is_dotted_name(const char *text, size_t n, size_t min_periods) {
-        const unsigned first = CLASS_LETTER | CLASS_HYPHEN;
-        size_t n_periods;
+static bool is_dotted_name(const char *text, size_t n, bool *ret_several) {
+        const ElementSyntax syntax = { .separator = '.', .hyphen = true };
 
-        return n <= PROTOCOL_MAX_NAME && scan_elements(text, n, first, first | CLASS_DIGIT, &n_periods) &&
-               n_periods >= min_periods;
+        return n > 0 && n <= PROTOCOL_MAX_NAME && scan_elements(text, n, syntax, ret_several);
 }
 
 bool syntax_is_well_known_name(const char *text, size_t n) {
-        return is_dotted_name(text, n, 1);
+        bool several;
+
+        return is_dotted_name(text, n, &several) && several;
 }
 
 bool syntax_is_bus_name(const char *text, size_t n) {
@@ -204,7 +221,9 @@ bool syntax_is_bus_name(const char *text, size_t n) {
 }
 
 bool syntax_is_bus_namespace(const char *text, size_t n) {
-        return n > 0 && text[0] == ':' ? syntax_is_unique_name(text, n) : is_dotted_name(text, n, 0);
+        bool several;
+
+        return n > 0 && text[0] == ':' ? syntax_is_unique_name(text, n) : is_dotted_name(text, n, &several);
 }
 
 /* How many of each container are open around a type. Dict entries are bounded by the arrays they are in. */
