@@ -23,24 +23,27 @@ typedef struct ReplySlot {
         HashNode node;      /* in Replies.slots, by caller, callee and serial */
         ListNode waiting;   /* in caller->waiting */
         ListNode owing;     /* in callee->owing */
-        ListNode expiry;    /* in Replies.expiry, oldest first; only with a timeout */
+        ListNode expiry;    /* in Replies.expiry, only with a timeout; or in Replies.free */
         ReplyPeer *caller;  /* borrowed */
         ReplyPeer *callee;  /* borrowed */
         uint32_t serial;    /* of the call */
-        uint64_t deadline_usec; /* UINT64_MAX: never */
+        uint64_t start_usec; /* when the call was made; only with a timeout */
 } ReplySlot;
 
 typedef struct Replies {
         HashTable slots;
-        ListNode expiry;
+        ListNode expiry;    /* slots that time out, oldest first */
         ListNode free;      /* slots to be used again, linked by expiry */
         unsigned n_free;
-        uint64_t timeout_usec; /* of new slots; UINT64_MAX: never */
+        uint64_t timeout_usec; /* UINT64_MAX: never */
 } Replies;
 
 void replies_init(Replies *replies, uint64_t timeout_usec);
+
+/** replies_clear() - all slots must have been consumed (asserted) */
 void replies_clear(Replies *replies);
 
+/** reply_peer_init() - @quota is borrowed; @id is never reused while any slot of this peer is open */
 void reply_peer_init(ReplyPeer *peer, Quota *quota, uint64_t id);
 
 typedef enum ReplyResult { REPLY_OK, REPLY_DUPLICATE, REPLY_QUOTA } ReplyResult;
@@ -48,7 +51,7 @@ typedef enum ReplyResult { REPLY_OK, REPLY_DUPLICATE, REPLY_QUOTA } ReplyResult;
 /**
  * replies_reserve() - remembers that a call may be answered once
  * @serial:   of the call, never 0
- * @now_usec: of this turn of the loop; only used with a timeout
+ * @now_usec: of this turn of the loop, never less than at the call before; only used with a timeout
  *
  * Charges one of QUOTA_REPLIES to @caller. O(1), no allocation once warm.
  *
@@ -70,5 +73,11 @@ uint64_t replies_next_deadline(const Replies *replies);
 /** replies_first_expired() - oldest slot whose time is over, NULL if none; the caller answers and consumes it */
 ReplySlot *replies_first_expired(const Replies *replies, uint64_t now_usec);
 
-/** replies_set_timeout() - for slots from now on; older ones keep theirs */
+/** replies_set_timeout() - also for calls that are already waiting, but not for those that were made without a timeout */
 void replies_set_timeout(Replies *replies, uint64_t timeout_usec);
+
+/** replies_first_waiting() - oldest call of a peer that goes, which nobody needs to answer any more; NULL if none */
+ReplySlot *replies_first_waiting(const ReplyPeer *peer);
+
+/** replies_first_owing() - oldest call that a peer which goes has not answered, so that somebody else must; NULL if none */
+ReplySlot *replies_first_owing(const ReplyPeer *peer);
