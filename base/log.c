@@ -13,6 +13,8 @@
 
 #define MAX_VALUE 1024
 #define MAX_LINE 4096
+#define RATE_WINDOW_USEC (10u * 1000000u)
+#define RATE_BURST 20
 
 struct LogRecord {
         LogLevel level;
@@ -136,4 +138,19 @@ void log_record_submit(LogRecord *record) {
         write_line(record->level, record->line->str);
         g_string_free(record->line, TRUE);
         g_free(record);
+}
+
+bool log_rate_allow(LogRate *rate, uint64_t now_usec, unsigned *ret_n_left_out) {
+        if (rate->window_usec == 0 || now_usec - rate->window_usec >= RATE_WINDOW_USEC) {
+                rate->window_usec = now_usec;
+                rate->n_written = 0;
+        }
+        if (rate->n_written >= RATE_BURST) {
+                rate->n_left_out++;
+                return false;
+        }
+        rate->n_written++;
+        *ret_n_left_out = rate->n_left_out;
+        rate->n_left_out = 0;
+        return true;
 }

@@ -47,6 +47,20 @@ void log_record_add_number(LogRecord *record, const char *key, uint64_t value);
 /** log_record_submit() - writes and frees @record */
 void log_record_submit(LogRecord *record);
 
+/* How many records of one kind somebody may cause; zeroed at the start. */
+typedef struct LogRate {
+        uint64_t window_usec;  /* start of the current window */
+        unsigned n_written;    /* in it */
+        unsigned n_left_out;   /* since the last one that was written */
+} LogRate;
+
+/**
+ * log_rate_allow() - whether one more record may be written now; 20 in 10 seconds may
+ * @now_usec:       CLOCK_MONOTONIC
+ * @ret_n_left_out: set on true: how many were not written since the last one
+ */
+bool log_rate_allow(LogRate *rate, uint64_t now_usec, unsigned *ret_n_left_out);
+
 /**
  * log_escape() - @value as it stands in a record: as it is when it is printable ASCII without spaces, quotes,
  * backslashes and `=`, else in double quotes with \\n, \\", \\\\ and \\xHH; cut after 1 KiB

@@ -26,8 +26,10 @@ bool quota_has_room(const Quota *quota, QuotaKind kind, uint64_t n) {
 }
 
 void quota_charge_over(Quota *quota, QuotaKind kind, uint64_t n) {
-        for (; quota; quota = quota->parent)
+        for (; quota; quota = quota->parent) {
                 quota->used[kind] += n;
+                quota->peak[kind] = MAX(quota->peak[kind], quota->used[kind]);
+        }
 }
 
 bool quota_charge(Quota *quota, QuotaKind kind, uint64_t n) {

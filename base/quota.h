@@ -33,6 +33,7 @@ typedef struct Quota {
         const QuotaLimits *limits; /* borrowed, outlives this */
         unsigned factor;           /* the limits count this many times: 1, for a container 4 */
         uint64_t used[QUOTA_KINDS];
+        uint64_t peak[QUOTA_KINDS]; /* most that was ever used at once, for statistics */
 } Quota;
 
 void quota_init(Quota *quota, Quota *parent, const QuotaLimits *limits, unsigned factor);

@@ -18,18 +18,27 @@
 typedef struct Activation Activation; /* bus/activation.h */
 typedef struct Bus Bus;
 typedef struct Connection Connection; /* bus/connection.h */
-typedef struct Containers Containers; /* the state of containers/, kept by bus/containers-host */
+typedef struct Driver Driver;         /* bus/driver.h */
+typedef struct ContainersState ContainersState; /* bus/containers-host.c */
+typedef struct Registry Registry;     /* containers/registry.h */
+typedef struct Instance Instance;     /* containers/instance.h */
 
 /* What lower modules of bus/ need done by higher ones; set once by bus/context. */
 typedef struct BusHooks {
         /* a message to org.freedesktop.DBus that the verdict let through */
         void (*driver_message)(Bus *bus, Connection *sender, const Message *message);
-        /* a connection is about to be freed: release its names (announced), and what else belongs to it */
+        /* a registered connection closes or becomes a monitor: takes it out of all registries, announced */
         void (*connection_gone)(Bus *bus, Connection *connection);
-        /* a message to a name that nobody owns and that may be started; true: the hook has dealt with it */
-        bool (*activate)(Bus *bus, Connection *sender, const Message *message);
+        /* a place among the connections before Hello is free again */
+        void (*place_free)(Bus *bus);
+        /* whether a name that nobody owns can be started */
+        bool (*can_activate)(Bus *bus, WireString name);
+        /* a message to such a name, which the verdict let through: parks it until it has an owner */
+        void (*activate)(Bus *bus, Connection *sender, const Message *message);
         /* a denial or limit to be recorded (log, Denied signal) */
         void (*denied)(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
+        /* ReloadConfig: takes over all of the configuration as it is now, or nothing and sets @error */
+        bool (*reload)(Bus *bus, GError **error);
         /* a contained observer asks for a name: whether it may know it (true when uncontained) */
         bool (*sees_name)(Bus *bus, Connection *observer, WireString name);
 } BusHooks;
@@ -47,9 +56,14 @@ struct Bus {
         ListNode all;              /* Connection.all: every open connection */
         ListNode touched;          /* Connection.touched: have output of this turn */
         ListNode busy;             /* Connection.busy: there is more to read than one turn may */
+        ListNode paused;           /* Connection.busy: not read until what they have sent is delivered */
+        LoopWork busy_work;        /* reads on in the busy ones */
         ListNode gone;             /* Connection.all: closed, to be freed at the end of the turn */
         ListNode monitors;         /* Connection.monitor */
-        unsigned n_completed, n_incomplete; /* connections after and before authentication */
+        unsigned n_completed, n_incomplete; /* connections after and before Hello */
+        ListNode acceptors;        /* Acceptor.all, bus/acceptor.c */
+        bool accepting_stopped;    /* too many before Hello, or no descriptors left */
+        LoopTimer accept_timer;
         HashTable users;           /* connections per uid, bus/connection.c */
 
         Names names;
@@ -58,17 +72,20 @@ struct Bus {
         MatchIndex *monitor_matches; /* owned; rules of monitors */
         Replies replies;
         LoopTimer replies_timer;
+        HashTable sightings;       /* bus/sightings */
 
         MessageStamp stamp;        /* of the bus itself */
         uint32_t last_serial;      /* of messages that the bus sends */
         char guid[33];             /* of the bus, GetId */
         uid_t uid;                 /* that the bus runs as: privileged, like 0 */
 
+        Driver *driver;            /* owned; made by driver_init() */
         Activation *activation;    /* owned */
-        Containers *containers;    /* owned */
+        Registry *registry;        /* owned; of container servers */
+        ContainersState *containers; /* owned; what serves the registry */
         char *address;             /* owned; all listening addresses, ';' between them */
         GHashTable *environment;   /* owned; name to value, for children (UpdateActivationEnvironment); NULL values unset */
-        unsigned long n_peak_connections, n_peak_names; /* for GetStats */
+        unsigned long n_peak_connections; /* for GetStats */
 };
 
 /** bus_next_serial() - for a message of the bus itself; never 0 */

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/log.h"
 #include "bus/bus.h"
 #include "wire/sasl.h"
 
@@ -22,8 +23,7 @@ struct Connection {
         uint64_t id;              /* number in the unique name; 0 before Hello */
         ConnectionState state;
         bool wants_container_field; /* RequestHeader */
-        bool reads_paused;        /* over max_incoming_bytes: not read until some of it is delivered */
-        bool loses_after_flush;   /* to be closed once its output is out */
+        bool peer_hung_up;        /* read until the end: no event will come for it again */
         Transport transport;
         LoopSource source;
         ListNode all, touched, busy, monitor; /* in the lists of Bus */
@@ -40,9 +40,10 @@ struct Connection {
         ReplyPeer replies;
         PolicySubject subject;
         MessageStamp stamp;
-        void *instance;           /* borrowed Instance; NULL: uncontained */
-        ListNode of_instance;     /* in the host's list for that instance */
-        GArray *callers_seen;     /* owned; contained connections that it called, by id; NULL: none */
+        Instance *instance;       /* ref; NULL: uncontained */
+        ListNode of_instance;     /* in instance->connections */
+        ListNode sees, seen_by;   /* bus/sightings */
+        LogRate denial_rate;
         void *activation_data;    /* owned by bus/activation: pending activations that it waits for */
 };
 
@@ -50,7 +51,7 @@ struct Connection {
  *
  * Return: the connection, owned by the bus; NULL when it was refused and closed.
  */
-Connection *connection_accept(Bus *bus, int fd, const char *guid, void *instance);
+Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *instance);
 
 /**
  * connection_register() - Hello: gives it a unique name and makes it addressable
@@ -66,10 +67,8 @@ bool connection_register(Connection *connection);
  */
 void connection_close(Connection *connection);
 
-/** connection_free_gone() - frees what was closed in this turn; only from the end of the turn */
-void connection_free_gone(Bus *bus);
 
-/** connection_is_open() - registered, and not closed: messages may be sent to it */
+/** connection_is_active() - registered, and not closed: messages may be sent to it */
 static inline bool connection_is_active(const Connection *connection) {
         return connection->state == CONNECTION_ACTIVE;
 }
@@ -107,13 +106,23 @@ static inline Connection *connection_of_names(NameOwner *owner) {
  * Return: false when limits do not let it wait.
  */
 bool connection_send(Connection *connection, const Message *message, const MessageStamp *stamp, StampForm form,
-                     Quota *sender);
+                     Transport *sender);
 
-/** connection_flush_touched() - sends all output of this turn */
-void connection_flush_touched(Bus *bus);
+/**
+ * connection_end_turn() - sends all output of this turn, frees what was closed, resumes what was paused
+ *
+ * For loop_set_turn_end(). Afterwards nothing refers to the input of this turn.
+ */
+void connection_end_turn(Bus *bus);
 
 /** connection_refresh_policy() - takes a new snapshot after the policy or what it depends on has changed */
 void connection_refresh_policy(Connection *connection);
 
 /** connection_become_monitor() - gives up names, matches and pending replies (announced); from now on it only receives */
 void connection_become_monitor(Connection *connection);
+
+/** connection_set_limits() - takes over message limits of the configuration, at the start and after a reload */
+void connection_set_limits(Connection *connection);
+
+/** connection_count_of_uid() - registered connections of @uid */
+unsigned connection_count_of_uid(const Bus *bus, uid_t uid);

@@ -13,11 +13,20 @@
 void router_route(Bus *bus, Connection *sender, const Message *message);
 
 /**
- * router_send_reply() - a return or error of the bus to @receiver; also seen by monitors
- * @call: what it answers; a call that expects no reply gets none (errors included)
+ * router_send_return() - the answer of the bus to @call; none when it expects none
  * @body: NULL for none; empty afterwards
  */
 void router_send_return(Bus *bus, Connection *receiver, const MessageView *call, Writer *body);
+
+/** router_send_return_for() - the same when only the serial of a call that expects an answer is left */
+void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Writer *body);
+
+/**
+ * router_send_error() - an error of the bus in answer to @call
+ *
+ * As in the reference implementation also to messages that expect no reply, but for contained senders: those
+ * would learn from it what is hidden from them.
+ */
 void router_send_error(Bus *bus, Connection *receiver, const MessageView *call, const char *error_name,
                        const char *text);
 

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/identity.h"
+#include "base/log.h"
 #include "base/quota.h"
 #include "containers/arguments.h"
 #include "containers/host.h"
@@ -45,6 +46,8 @@ struct Instance {
         uint32_t n_authenticated;  /* of these, past authentication */
         uid_t *uids;               /* owned; who may connect, ascending */
         size_t n_uids;
+        ListNode connections;      /* for the host, which makes it a list in listen_add() */
+        LogRate denial_rate;       /* for the host */
 
         /* for registry.c */
         const ContainersHost *host; /* borrowed; NULL once it is removed */

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/hash.h"
 #include "base/quota.h"
 #include "wire/message.h"
 
@@ -46,7 +47,6 @@ typedef struct Transport {
         bool has_eof;
         bool is_busy;           /* the last read filled its buffer: there may be more */
         uint8_t n_in_fds;       /* descriptors that belong to messages not complete yet */
-        uint16_t rest_size;     /* bytes allocated for rest */
         uint32_t max_message;   /* max_message_size */
         uint32_t max_fds;       /* max_message_unix_fds */
         uint8_t *rest;          /* owned; cut-off start of the next message; NULL: none */
@@ -58,12 +58,13 @@ typedef struct Transport {
         size_t n_window;
         OutBlock *head, *tail;  /* owned; output in order */
         Quota *quota;           /* borrowed; of this connection */
+        ListNode charged;       /* OutBlock.of_sender: what others hold that this one has sent */
 } Transport;
 
 /** transport_init() - takes over @fd, a connected non-blocking AF_UNIX stream socket */
 void transport_init(Transport *transport, int fd, Quota *quota);
 
-/** transport_clear() - closes everything; queued output is dropped and refunded */
+/** transport_clear() - closes everything; queued output is dropped and refunded, what others hold of it is theirs now */
 void transport_clear(Transport *transport);
 
 typedef enum TransportResult {
@@ -71,7 +72,7 @@ typedef enum TransportResult {
         TRANSPORT_MORE,    /* no complete message is there */
         TRANSPORT_CLOSED,  /* the peer is gone; what it sent before was delivered */
         TRANSPORT_INVALID, /* the peer broke the protocol */
-        TRANSPORT_LIMIT,   /* a limit of this peer does not let the message in; also out of memory */
+        TRANSPORT_LIMIT,   /* a limit of this peer does not let the message in, or there is no memory for it */
 } TransportResult;
 
 /**
@@ -87,7 +88,7 @@ TransportResult transport_read(Transport *transport, InputArena *arena);
  */
 TransportResult transport_next(Transport *transport, Message *ret_message);
 
-/** transport_take_bytes() - raw input for authentication: all that is in the window, of which @n_used are consumed afterwards */
+/** transport_peek() - raw input for authentication: all that is in the window; then transport_consume() what was used */
 const uint8_t *transport_peek(const Transport *transport, size_t *ret_n_bytes);
 void transport_consume(Transport *transport, size_t n_used);
 
@@ -97,14 +98,15 @@ TransportResult transport_read_done(Transport *transport);
 /**
  * transport_append() - queues one message for sending
  * @stamp:  fields of its sender
- * @sender: quota of the sender, charged while the message waits; NULL: the bus
+ * @sender: charged while the message waits; NULL: the bus
  *
- * Copies small messages; large bodies are referenced until the end of the turn, when transport_flush() sends or keeps them.
+ * Copies small messages; large bodies are referenced until the end of the turn, when transport_flush() sends or
+ * keeps them. A message that is too much for a queue which has room left is still taken, as the reference does.
  *
- * Return: false when limits of the receiver or sender do not let it wait; nothing is queued then.
+ * Return: false when the queue of the receiver is full already, or there is no memory; nothing is queued then.
  */
 bool transport_append(Transport *transport, const Message *message, const MessageStamp *stamp, StampForm form,
-                      Quota *sender) G_GNUC_WARN_UNUSED_RESULT;
+                      Transport *sender) G_GNUC_WARN_UNUSED_RESULT;
 
 /** transport_append_bytes() - queues raw bytes of authentication */
 void transport_append_bytes(Transport *transport, const void *bytes, size_t n_bytes);
@@ -117,6 +119,12 @@ void transport_append_bytes(Transport *transport, const void *bytes, size_t n_by
  * Return: TRANSPORT_OK; TRANSPORT_CLOSED when the peer is gone.
  */
 TransportResult transport_flush(Transport *transport);
+
+/** transport_queue_is_full() - whether the queue holds its limit; a message for it would be refused. Cheap */
+bool transport_queue_is_full(const Transport *transport);
+
+/** transport_owes_too_much() - whether more of its messages wait for others than max_incoming_bytes or _fds allow */
+bool transport_owes_too_much(const Transport *transport);
 
 /** transport_has_output() - whether anything waits to be sent */
 static inline bool transport_has_output(const Transport *transport) {

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clients: from accept() through authentication and Hello to the end.
+ *
+ * A connection is read when epoll says so, once a turn. When the read filled its buffer it is "busy" and read again
+ * in the next turn, after all others had theirs; when what it has sent already waits for slow receivers beyond its
+ * limit it is "paused" until they have caught up. Sockets are edge-triggered: whatever was not read until EAGAIN or a
+ * short read must be on one of these two lists.
+ *
+ * Closing only marks: registries are left and memory is freed at the end of the turn, so that nobody who holds a
+ * Connection in this turn has it taken away.
+ */
+#include "bus/connection.h"
+
+#include "base/log.h"
+#include "bus/router.h"
+#include "bus/sightings.h"
+#include "containers/registry.h"
+#include "policy/service-grants.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#define READ_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+
+struct ConnectionUser {
+        HashNode node; /* in Bus.users */
+        uid_t uid;
+        unsigned n_connections;
+};
+
+static void connection_ready(LoopSource *source, uint32_t events);
+static void read_busy(LoopWork *work);
+
+/* --- connections of one user --- */
+
+static ConnectionUser *user_find(const Bus *bus, uid_t uid) {
+        HASH_TABLE_FOREACH_MATCH(node, &bus->users, hash_u64(uid)) {
+                ConnectionUser *user = CONTAINER_OF(node, ConnectionUser, node);
+
+                if (user->uid == uid)
+                        return user;
+        }
+        return NULL;
+}
+
+static ConnectionUser *user_charge(Bus *bus, uid_t uid) {
+        ConnectionUser *user = user_find(bus, uid);
+
+        if (!user) {
+                user = g_new0(ConnectionUser, 1);
+                user->uid = uid;
+                hash_table_add(&bus->users, &user->node, hash_u64(uid));
+        }
+        user->n_connections++;
+        return user;
+}
+
+static void user_refund(Bus *bus, ConnectionUser *user) {
+        if (!user || --user->n_connections > 0)
+                return;
+        hash_table_remove(&bus->users, &user->node);
+        g_free(user);
+}
+
+unsigned connection_count_of_uid(const Bus *bus, uid_t uid) {
+        const ConnectionUser *user = user_find(bus, uid);
+
+        return user ? user->n_connections : 0;
+}
+
+/* --- start --- */
+
+static uint64_t auth_deadline(Bus *bus) {
+        return loop_now_usec(bus->loop) + bus->config->limits.auth_timeout * 1000;
+}
+
+static void auth_expired(LoopTimer *timer) {
+        Connection *connection = CONTAINER_OF(timer, Connection, auth_timer);
+
+        log_message(LOG_LEVEL_NOTICE,
+                    "closing a connection that has not authenticated and said Hello within %" G_GUINT64_FORMAT " ms",
+                    connection->bus->config->limits.auth_timeout);
+        connection_close(connection);
+}
+
+void connection_set_limits(Connection *connection) {
+        const ConfigLimits *limits = &connection->bus->config->limits;
+
+        connection->transport.max_message = (uint32_t)MIN(limits->max_message_size, PROTOCOL_MAX_MESSAGE);
+        connection->transport.max_fds = (uint32_t)MIN(limits->max_message_unix_fds, FDSET_MAX);
+}
+
+static void attach_instance(Connection *connection, Instance *instance) {
+        connection->instance = instance_ref(instance);
+        list_append(&instance->connections, &connection->of_instance);
+        connection->quota.parent = &instance->quota;
+        connection->subject.container = container_policy_ref(instance->policy);
+}
+
+static Connection *connection_new(Bus *bus, int fd, Identity *identity) {
+        Connection *connection = g_new0(Connection, 1);
+
+        connection->bus = bus;
+        connection->identity = identity;
+        connection->source.fd = -1;
+        quota_init(&connection->quota, NULL, &bus->limits, 1);
+        transport_init(&connection->transport, fd, &connection->quota);
+        connection_set_limits(connection);
+        name_owner_init(&connection->names, &connection->quota);
+        match_owner_init(&connection->matches);
+        match_owner_init(&connection->eavesdrops);
+        list_init(&connection->sees);
+        list_init(&connection->seen_by);
+        connection->subject.identity = identity;
+        connection->subject.names = &connection->names.set;
+        list_append(&bus->all, &connection->all);
+        bus->n_incomplete++;
+        return connection;
+}
+
+/* Whoever comes over a container's socket proves who it is with EXTERNAL, whatever the configuration allows others. */
+static void start_sasl(Connection *connection, const char *guid) {
+        SaslMechanisms mechanisms = connection->instance ? SASL_EXTERNAL
+                                                         : config_get_mechanisms(connection->bus->config);
+
+        connection->sasl = g_new0(Sasl, 1);
+        sasl_init(connection->sasl, mechanisms, connection->identity->uid, guid, true);
+}
+
+Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *instance) {
+        g_autoptr(Identity) identity = identity_new_from_socket(fd);
+
+        if (!identity || (instance && !registry_connection_opened(bus->registry, instance, identity->uid))) {
+                close(fd);
+                return NULL;
+        }
+        Connection *connection = connection_new(bus, fd, g_steal_pointer(&identity));
+        if (instance)
+                attach_instance(connection, instance);
+        start_sasl(connection, guid);
+        loop_arm(bus->loop, &connection->auth_timer, auth_deadline(bus), auth_expired);
+        if (loop_add(bus->loop, &connection->source, fd, READ_EVENTS, connection_ready) < 0) {
+                connection_close(connection);
+                return NULL;
+        }
+        return connection;
+}
+
+static void leave_incomplete(Connection *connection) {
+        connection->bus->n_incomplete--;
+        loop_disarm(&connection->auth_timer);
+        if (connection->bus->hooks.place_free)
+                connection->bus->hooks.place_free(connection->bus);
+}
+
+bool connection_register(Connection *connection) {
+        Bus *bus = connection->bus;
+        const ConfigLimits *limits = &bus->config->limits;
+        uid_t uid = connection->identity ? connection->identity->uid : (uid_t)-1;
+
+        if (bus->n_completed >= limits->max_completed_connections ||
+            connection_count_of_uid(bus, uid) >= limits->max_connections_per_user)
+                return false;
+        leave_incomplete(connection);
+        bus->n_completed++;
+        bus->n_peak_connections = MAX(bus->n_peak_connections, bus->n_completed);
+        connection->user = user_charge(bus, uid);
+        connection->id = connection->subject.id = ++bus->last_id;
+        g_snprintf(connection->unique, sizeof connection->unique, ":1.%" G_GUINT64_FORMAT, connection->id);
+        hash_table_add(&bus->connections, &connection->by_id, hash_u64(connection->id));
+        name_owner_set_unique(&connection->names, wire_string(connection->unique));
+        reply_peer_init(&connection->replies, &connection->quota, connection->id);
+        message_stamp_init(&connection->stamp, connection->unique,
+                           connection->instance ? connection->instance->path : "/");
+        connection->wants_container_field = bus->config->containers_header_always;
+        connection->state = CONNECTION_ACTIVE;
+        return true;
+}
+
+void connection_refresh_policy(Connection *connection) {
+        PolicySnapshot *old = connection->subject.snapshot;
+
+        connection->subject.snapshot =
+                policy_get_snapshot(connection->bus->policy, connection->identity, false);
+        g_clear_pointer(&old, policy_snapshot_unref);
+}
+
+/* --- reading --- */
+
+static void set_busy(Connection *connection, ListNode *list) {
+        Bus *bus = connection->bus;
+
+        list_remove(&connection->busy);
+        list_append(list, &connection->busy);
+        if (list == &bus->busy)
+                loop_defer(bus->loop, &bus->busy_work, read_busy);
+}
+
+/* BEGIN has come: the peer is who it says, but may it connect? */
+static bool authenticated(Connection *connection) {
+        g_autofree Sasl *sasl = g_steal_pointer(&connection->sasl);
+        Bus *bus = connection->bus;
+        PolicyVerdict verdict;
+
+        connection->transport.reads_fds = sasl->fds_agreed;
+        if (sasl->anonymous) {
+                connection->subject.identity = NULL;
+                identity_unref(g_steal_pointer(&connection->identity));
+        }
+        if (!policy_decide_connect(bus->policy, connection->identity, bus->uid, &verdict))
+                return false;
+        connection->state = CONNECTION_AUTHENTICATED;
+        if (connection->instance)
+                registry_connection_authenticated(bus->registry, connection->instance);
+        connection_refresh_policy(connection);
+        return true;
+}
+
+static bool continue_auth(Connection *connection) {
+        g_autoptr(GString) output = g_string_new(NULL);
+        size_t n_input;
+        const uint8_t *input = transport_peek(&connection->transport, &n_input);
+
+        transport_consume(&connection->transport, sasl_feed(connection->sasl, input, n_input, output));
+        if (output->len > 0) {
+                transport_append_bytes(&connection->transport, output->str, output->len);
+                if (!list_is_linked(&connection->touched))
+                        list_append(&connection->bus->touched, &connection->touched);
+        }
+        if (connection->sasl->state == SASL_FAILED)
+                return false;
+        return connection->sasl->state != SASL_DONE || authenticated(connection);
+}
+
+/* Messages of one read, each all the way through the router. */
+static TransportResult route_messages(Connection *connection) {
+        TransportResult result;
+        Message message;
+
+        while ((result = transport_next(&connection->transport, &message)) == TRANSPORT_OK) {
+                router_route(connection->bus, connection, &message);
+                message_clear(&message);
+                if (connection->state == CONNECTION_CLOSED)
+                        return TRANSPORT_CLOSED;
+        }
+        if (result != TRANSPORT_MORE)
+                return result;
+        return transport_read_done(&connection->transport);
+}
+
+static TransportResult handle_input(Connection *connection) {
+        if (connection->sasl && !continue_auth(connection))
+                return TRANSPORT_CLOSED;
+        if (connection->sasl)
+                return transport_read_done(&connection->transport);
+        return route_messages(connection);
+}
+
+static void pending_fds_expired(LoopTimer *timer) {
+        Connection *connection = CONTAINER_OF(timer, Connection, auth_timer);
+
+        log_message(LOG_LEVEL_NOTICE, "closing %s: descriptors came without the message they belong to",
+                    connection->unique);
+        connection_close(connection);
+}
+
+/* Descriptors must not be parked in half a message for longer than pending_fd_timeout. */
+static void watch_pending_fds(Connection *connection) {
+        Bus *bus = connection->bus;
+
+        if (connection->id == 0)
+                return;
+        if (connection->transport.n_in_fds == 0)
+                loop_disarm(&connection->auth_timer);
+        else if (!list_is_linked(&connection->auth_timer.node))
+                loop_arm(bus->loop, &connection->auth_timer,
+                         loop_now_usec(bus->loop) + bus->config->limits.pending_fd_timeout * 1000,
+                         pending_fds_expired);
+}
+
+static void connection_read(Connection *connection) {
+        Bus *bus = connection->bus;
+
+        if (transport_owes_too_much(&connection->transport)) {
+                set_busy(connection, &bus->paused);
+                return;
+        }
+        if (!input_arena_has_room(&bus->arena)) {
+                set_busy(connection, &bus->busy);
+                return;
+        }
+        list_remove(&connection->busy);
+        TransportResult result = transport_read(&connection->transport, &bus->arena);
+        if (result == TRANSPORT_OK)
+                result = handle_input(connection);
+        if (result != TRANSPORT_OK && result != TRANSPORT_MORE) {
+                connection_close(connection);
+                return;
+        }
+        watch_pending_fds(connection);
+        if (connection->transport.is_busy || connection->peer_hung_up)
+                set_busy(connection, &bus->busy);
+}
+
+static void read_busy(LoopWork *work) {
+        Bus *bus = CONTAINER_OF(work, Bus, busy_work);
+        ListNode turn;
+
+        list_init(&turn);
+        list_move_all(&turn, &bus->busy);
+        while (!list_is_empty(&turn)) {
+                Connection *connection = CONTAINER_OF(turn.next, Connection, busy);
+
+                list_remove(&connection->busy);
+                connection_read(connection);
+        }
+}
+
+static void flush(Connection *connection) {
+        Transport *transport = &connection->transport;
+        bool was_congested = transport->congested;
+
+        if (transport_flush(transport) != TRANSPORT_OK) {
+                connection_close(connection);
+                return;
+        }
+        if (transport->congested != was_congested)
+                loop_modify(connection->bus->loop, &connection->source,
+                            transport->congested ? READ_EVENTS | EPOLLOUT : READ_EVENTS);
+}
+
+static void connection_ready(LoopSource *source, uint32_t events) {
+        Connection *connection = CONTAINER_OF(source, Connection, source);
+
+        if (events & EPOLLOUT)
+                flush(connection);
+        if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR))
+                connection->peer_hung_up = true;
+        if (connection->state != CONNECTION_CLOSED && (events & ~(uint32_t)EPOLLOUT))
+                connection_read(connection);
+}
+
+/* --- sending --- */
+
+bool connection_send(Connection *connection, const Message *message, const MessageStamp *stamp, StampForm form,
+                     Transport *sender) {
+        if (!transport_append(&connection->transport, message, stamp, form, sender))
+                return false;
+        if (!list_is_linked(&connection->touched))
+                list_append(&connection->bus->touched, &connection->touched);
+        return true;
+}
+
+static void flush_touched(Bus *bus) {
+        while (!list_is_empty(&bus->touched)) {
+                Connection *connection = CONTAINER_OF(bus->touched.next, Connection, touched);
+
+                list_remove(&connection->touched);
+                if (!connection->transport.congested)
+                        flush(connection);
+        }
+}
+
+/* --- end --- */
+
+void connection_close(Connection *connection) {
+        Bus *bus = connection->bus;
+        bool was_authenticated = connection->state != CONNECTION_AUTHENTICATING;
+
+        if (connection->state == CONNECTION_CLOSED)
+                return;
+        /* what was said before, an error perhaps, still goes out if the socket takes it */
+        if (list_is_linked(&connection->touched) && !connection->transport.congested)
+                (void)transport_flush(&connection->transport);
+        if (connection->id == 0)
+                leave_incomplete(connection);
+        loop_disarm(&connection->auth_timer);
+        loop_remove(bus->loop, &connection->source);
+        connection->state = CONNECTION_CLOSED;
+        list_remove(&connection->touched);
+        list_remove(&connection->busy);
+        list_remove(&connection->all);
+        list_append(&bus->gone, &connection->all);
+        if (connection->instance) {
+                list_remove(&connection->of_instance);
+                registry_connection_closed(bus->registry, connection->instance, was_authenticated);
+        }
+}
+
+static void unregister(Connection *connection) {
+        Bus *bus = connection->bus;
+
+        if (connection->id == 0)
+                return;
+        bus->hooks.connection_gone(bus, connection);
+        sightings_forget(connection);
+        list_remove(&connection->monitor);
+        hash_table_remove(&bus->connections, &connection->by_id);
+        user_refund(bus, connection->user);
+        bus->n_completed--;
+}
+
+static void connection_free(Connection *connection) {
+        unregister(connection);
+        list_remove(&connection->all);
+        name_owner_clear(&connection->names);
+        if (connection->identity)
+                identity_detach(connection->identity);
+        transport_clear(&connection->transport);
+        quota_clear(&connection->quota);
+        g_clear_pointer(&connection->subject.snapshot, policy_snapshot_unref);
+        g_clear_pointer(&connection->subject.container, container_policy_unref);
+        g_clear_pointer(&connection->subject.grants, service_grants_free);
+        instance_unref(connection->instance);
+        identity_unref(connection->identity);
+        g_free(connection->sasl);
+        g_free(connection);
+}
+
+static void resume_paused(Bus *bus) {
+        LIST_FOREACH(node, &bus->paused) {
+                Connection *connection = CONTAINER_OF(node, Connection, busy);
+
+                if (!transport_owes_too_much(&connection->transport))
+                        set_busy(connection, &bus->busy);
+        }
+}
+
+void connection_end_turn(Bus *bus) {
+        while (!list_is_empty(&bus->touched) || !list_is_empty(&bus->gone)) {
+                flush_touched(bus);
+                /* a connection that goes is announced, which touches others */
+                if (!list_is_empty(&bus->gone))
+                        connection_free(CONTAINER_OF(bus->gone.next, Connection, all));
+        }
+        input_arena_reset(&bus->arena);
+        if (G_UNLIKELY(!list_is_empty(&bus->paused)))
+                resume_paused(bus);
+}
+
+void connection_become_monitor(Connection *connection) {
+        Bus *bus = connection->bus;
+
+        bus->hooks.connection_gone(bus, connection);
+        connection->state = CONNECTION_MONITOR;
+        list_append(&bus->monitors, &connection->monitor);
+}
+
+/* --- look-up --- */
+
+Connection *connection_find_by_id(const Bus *bus, uint64_t id) {
+        HASH_TABLE_FOREACH_MATCH(node, &bus->connections, hash_u64(id)) {
+                Connection *connection = CONTAINER_OF(node, Connection, by_id);
+
+                if (connection->id == id)
+                        return connection;
+        }
+        return NULL;
+}
+
+/* Number in a unique name of ours, 0 if it is none: ":1." and a number without leading zero. */
+static uint64_t parse_unique(WireString name) {
+        uint64_t id = 0;
+
+        if (name.length < 4 || name.length > 22 || memcmp(name.data, ":1.", 3) != 0 || name.data[3] == '0')
+                return 0;
+        for (uint32_t i = 3; i < name.length; i++) {
+                if (name.data[i] < '0' || name.data[i] > '9')
+                        return 0;
+                id = id * 10 + (uint64_t)(name.data[i] - '0');
+        }
+        return id;
+}
+
+Connection *connection_find(const Bus *bus, WireString name) {
+        if (name.length > 0 && name.data[0] == ':') {
+                uint64_t id = parse_unique(name);
+                Connection *connection = id ? connection_find_by_id(bus, id) : NULL;
+
+                return connection && connection_is_active(connection) ? connection : NULL;
+        }
+        const Name *found = names_find(&bus->names, name);
+        return found ? connection_of_names(name_get_primary(found)) : NULL;
+}
+
+bool connection_is_privileged(const Connection *connection) {
+        const Identity *identity = connection->identity;
+
+        return identity && !connection->instance &&
+               (identity->uid == 0 || identity->uid == connection->bus->uid);
+}

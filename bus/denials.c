@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Collects what is known of a denial. Everything in a record is borrowed from the message and the two
+ * connections; nothing is made that is not written. A flood of denials is logged at a bounded rate, per container or,
+ * for others, per connection; the signal is sent for each, to those who asked for it.
+ */
+#include "bus/denials.h"
+
+#include "base/log.h"
+#include "bus/connection.h"
+#include "containers/interface.h"
+#include "policy/denial.h"
+
+static Connection *connection_of(const PolicySubject *subject) {
+        return subject ? CONTAINER_OF(subject, Connection, subject) : NULL;
+}
+
+static void fill_sender(Denial *denial, const Connection *sender) {
+        Identity *identity = sender->identity;
+
+        denial->sender = sender->unique[0] ? sender->unique : NULL;
+        if (!identity)
+                return;
+        denial->has_uid = true;
+        denial->uid = identity->uid;
+        denial->has_pid = identity->pid > 0;
+        denial->pid = (uint32_t)identity->pid;
+        denial->label = identity_get_label(identity);
+}
+
+static void fill_message(Denial *denial, const MessageView *view) {
+        denial->message_type = denial_message_type(view->type);
+        denial->path = view->path.data;
+        denial->interface = view->interface.data;
+        denial->member = view->member.data;
+        denial->has_fds = view->n_fds > 0;
+        denial->n_fds = view->n_fds;
+}
+
+static void fill_verdict(Denial *denial, const PolicyVerdict *verdict) {
+        denial->layer = verdict->layer;
+        denial->rule = verdict->rule;
+        denial->file = verdict->file;
+        denial->has_line = verdict->file != NULL;
+        denial->line = verdict->line;
+}
+
+static const Instance *fill_instance(Denial *denial, const Connection *sender, const Connection *receiver) {
+        const Instance *instance = sender ? sender->instance : NULL;
+
+        if (!instance && receiver)
+                instance = receiver->instance;
+        if (!instance)
+                return NULL;
+        denial->type = instance->type;
+        denial->app_id = instance->app_id;
+        denial->instance_id = instance->instance_id;
+        return instance;
+}
+
+static void write_log(Bus *bus, Connection *source, const Denial *denial, bool allowed) {
+        LogRate *rate = source->instance ? &source->instance->denial_rate : &source->denial_rate;
+        unsigned n_left_out;
+
+        if (!log_rate_allow(rate, loop_now_usec(bus->loop), &n_left_out))
+                return;
+        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, allowed ? "reported" : "denied");
+        denial_log(denial, record);
+        if (n_left_out > 0)
+                log_record_add_number(record, "LeftOut", n_left_out);
+        log_record_submit(record);
+}
+
+/* A record goes to the account of the contained end, where there is one. */
+static void publish(Bus *bus, Connection *sender, Connection *receiver, Denial *denial, bool allowed) {
+        Connection *source = sender ? sender : receiver;
+        const Instance *instance = fill_instance(denial, sender, receiver);
+
+        if (receiver && receiver->instance && !(sender && sender->instance))
+                source = receiver;
+        if (source)
+                write_log(bus, source, denial, allowed);
+        if (instance && instance->state != INSTANCE_REMOVED)
+                containers_emit_denied(bus->registry, instance, denial);
+}
+
+void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict) {
+        Connection *sender = connection_of(query->sender), *receiver = connection_of(query->receiver);
+        Denial denial = { 0 };
+
+        /* nobody is told what an eavesdropper, or one of many receivers, did not get from others of its kind */
+        if (!verdict->allowed && query->receiver && query->receiver != query->addressed &&
+            verdict->layer != POLICY_LAYER_CONTAINER)
+                return;
+        if (sender)
+                fill_sender(&denial, sender);
+        else
+                denial.sender = DBUS_BUS_NAME;
+        fill_message(&denial, &query->message->view);
+        fill_verdict(&denial, verdict);
+        denial.receiver = receiver && receiver->unique[0] ? receiver->unique : query->message->view.destination.data;
+        publish(bus, sender, receiver, &denial, verdict->allowed);
+}
+
+void denials_report_own(Bus *bus, Connection *connection, WireString name, const PolicyVerdict *verdict) {
+        Denial denial = { .message_type = "own", .receiver = name.data };
+
+        fill_sender(&denial, connection);
+        fill_verdict(&denial, verdict);
+        publish(bus, connection, NULL, &denial, verdict->allowed);
+}

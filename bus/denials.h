@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One record for each denial of any layer: in the log, and as the Denied signal of Containers1 when a container
+ * is part of it (containers1, section 8).
+ */
+#pragma once
+
+#include "bus/bus.h"
+
+/** denials_report() - BusHooks.denied; also for a verdict that only wants to be logged */
+void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
+
+/** denials_report_own() - the same for a name that @connection may not own */
+void denials_report_own(Bus *bus, Connection *connection, WireString name, const PolicyVerdict *verdict);

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trip of a message, as visible steps:
+ *
+ *      route -> to the driver    -> verdict -> driver
+ *            -> to a name        -> find owner -> (start it) -> verdict -> reply slot -> send
+ *            -> to whom it concerns (a signal) -> find by match rules -> verdict each -> send
+ *
+ * and, beside it, copies for monitors and eavesdroppers. A step returns an Outcome; anything but OUTCOME_OK is
+ * turned into an error for the sender in one place.
+ *
+ * The rules which nobody sees but everybody relies on: messages are handled one after the other, each completely,
+ * so that all receivers agree on their order; a reply slot exists only for a call that was delivered, and is used up
+ * by the one answer that is.
+ */
+#include "bus/router.h"
+
+#include "bus/outcome.h"
+#include "bus/sightings.h"
+
+/* One message on its way. */
+typedef struct Trip {
+        Bus *bus;
+        Connection *sender;         /* NULL: the bus */
+        Connection *addressed;      /* owner of the destination; NULL: none, or the driver */
+        const Message *message;
+        const MessageStamp *stamp;  /* of the sender */
+        RouterFilter filter;        /* NULL: everybody may have it */
+        void *filter_user;
+        PolicyVerdict verdict;      /* of the last question */
+} Trip;
+
+static const PolicySubject *subject_of(const Connection *connection) {
+        return connection ? &connection->subject : NULL;
+}
+
+static WireString unique_of(const Connection *connection) {
+        return connection ? connection->names.set.unique : WIRE_STRING_LITERAL(DBUS_BUS_NAME);
+}
+
+static bool decide(Trip *trip, PolicyQuery *query) {
+        query->sender = subject_of(trip->sender);
+        query->addressed = subject_of(trip->addressed);
+        query->message = trip->message;
+        bool allowed = policy_decide(query, &trip->verdict);
+        if (G_UNLIKELY(!allowed || trip->verdict.log) && !trip->verdict.filtered)
+                trip->bus->hooks.denied(trip->bus, query, &trip->verdict);
+        return allowed;
+}
+
+static StampForm form_for(const Connection *receiver) {
+        return receiver->wants_container_field || receiver->state == CONNECTION_MONITOR
+                       ? STAMP_SENDER_AND_CONTAINER
+                       : STAMP_SENDER;
+}
+
+static bool send_to(Trip *trip, Connection *receiver) {
+        return connection_send(receiver, trip->message, trip->stamp, form_for(receiver),
+                               trip->sender ? &trip->sender->transport : NULL);
+}
+
+/* --- monitors and eavesdroppers --- */
+
+static MatchQuery match_query(const Trip *trip) {
+        return (MatchQuery){ .message = &trip->message->view,
+                             .sender_unique = unique_of(trip->sender),
+                             .sender_names = trip->sender ? &trip->sender->names.set : NULL,
+                             .receiver_names = trip->addressed ? &trip->addressed->names.set : NULL };
+}
+
+static void found_monitor(MatchOwner *owner, void *user) {
+        Connection *monitor = CONTAINER_OF(owner, Connection, matches);
+        Trip *trip = user;
+
+        if (monitor->state == CONNECTION_MONITOR && (!trip->message->fds || connection_can_receive_fds(monitor)))
+                (void)send_to(trip, monitor);
+}
+
+/* Monitors get every message, before it is known what becomes of it. */
+static void capture(Trip *trip) {
+        if (G_LIKELY(list_is_empty(&trip->bus->monitors)))
+                return;
+        MatchQuery query = match_query(trip);
+        match_index_find(trip->bus->monitor_matches, &query, found_monitor, trip);
+}
+
+static void send_copy(Trip *trip, Connection *receiver) {
+        PolicyQuery query = { .receiver = &receiver->subject };
+
+        if (receiver == trip->addressed || !connection_is_active(receiver))
+                return;
+        if (trip->filter && !trip->filter(receiver, trip->filter_user))
+                return;
+        if (!decide(trip, &query) || (trip->message->fds && !connection_can_receive_fds(receiver)))
+                return;
+        /* a receiver whose queue is full loses broadcasts, nobody else does */
+        (void)send_to(trip, receiver);
+}
+
+static void found_eavesdropper(MatchOwner *owner, void *user) {
+        send_copy(user, CONTAINER_OF(owner, Connection, eavesdrops));
+}
+
+static void found_receiver(MatchOwner *owner, void *user) {
+        send_copy(user, CONTAINER_OF(owner, Connection, matches));
+}
+
+static void send_to_eavesdroppers(Trip *trip) {
+        if (G_LIKELY(match_index_is_empty(trip->bus->eavesdroppers)))
+                return;
+        MatchQuery query = match_query(trip);
+        match_index_find(trip->bus->eavesdroppers, &query, found_eavesdropper, trip);
+}
+
+static Outcome broadcast(Trip *trip) {
+        MatchQuery query = match_query(trip);
+
+        match_index_find(trip->bus->matches, &query, found_receiver, trip);
+        return OUTCOME_OK;
+}
+
+/* --- messages to one receiver --- */
+
+static bool is_reply(const MessageView *view) {
+        return view->type == MESSAGE_TYPE_METHOD_RETURN || view->type == MESSAGE_TYPE_ERROR;
+}
+
+static bool expects_reply(const MessageView *view) {
+        return view->type == MESSAGE_TYPE_METHOD_CALL && !(view->flags & MESSAGE_FLAG_NO_REPLY_EXPECTED);
+}
+
+static Outcome reserve_reply(Trip *trip) {
+        Bus *bus = trip->bus;
+        uint64_t now = bus->replies.timeout_usec == UINT64_MAX ? 0 : loop_now_usec(bus->loop);
+
+        switch (replies_reserve(&bus->replies, &trip->sender->replies, &trip->addressed->replies,
+                                trip->message->view.serial, now)) {
+        case REPLY_OK:
+                return OUTCOME_OK;
+        case REPLY_DUPLICATE:
+                return OUTCOME_SERIAL_IN_USE;
+        case REPLY_QUOTA:
+                return OUTCOME_TOO_MANY_CALLS;
+        }
+        g_assert_not_reached();
+}
+
+/* A call remembers that it may be answered; if it cannot be sent after all, nobody may. */
+static Outcome send_call(Trip *trip) {
+        Bus *bus = trip->bus;
+        bool had_timeout = replies_next_deadline(&bus->replies) != UINT64_MAX;
+        Outcome outcome = reserve_reply(trip);
+
+        if (outcome != OUTCOME_OK)
+                return outcome;
+        if (!send_to(trip, trip->addressed)) {
+                replies_consume(&bus->replies, replies_find(&bus->replies, &trip->sender->replies,
+                                                            &trip->addressed->replies,
+                                                            trip->message->view.serial));
+                return OUTCOME_QUEUE_FULL;
+        }
+        if (G_UNLIKELY(!had_timeout && replies_next_deadline(&bus->replies) != UINT64_MAX))
+                loop_arm(bus->loop, &bus->replies_timer, replies_next_deadline(&bus->replies),
+                         bus->replies_timer.expired);
+        return OUTCOME_OK;
+}
+
+/* Whoever waits for an answer that its container, or the other's, may not send is told so. */
+static Outcome refuse_reply(Trip *trip, ReplySlot *slot) {
+        if (trip->verdict.layer != POLICY_LAYER_CONTAINER)
+                return OUTCOME_DENIED;
+        if (slot) {
+                uint32_t serial = slot->serial;
+
+                replies_consume(&trip->bus->replies, slot);
+                router_send_error_for(trip->bus, trip->addressed, serial, ERROR_ACCESS_DENIED,
+                                      "The reply was denied by the container layer of the bus policy");
+        }
+        return OUTCOME_OK;
+}
+
+static Outcome send_reply(Trip *trip) {
+        Replies *replies = &trip->bus->replies;
+        ReplySlot *slot = replies_find(replies, &trip->addressed->replies, &trip->sender->replies,
+                                       trip->message->view.reply_serial);
+        PolicyQuery query = { .receiver = &trip->addressed->subject, .reply_expected = slot != NULL };
+
+        if (!decide(trip, &query))
+                return refuse_reply(trip, slot);
+        if (trip->message->fds && !connection_can_receive_fds(trip->addressed))
+                return OUTCOME_NO_FDS;
+        if (!send_to(trip, trip->addressed))
+                return OUTCOME_QUEUE_FULL;
+        if (slot)
+                replies_consume(replies, slot);
+        send_to_eavesdroppers(trip);
+        return OUTCOME_OK;
+}
+
+static Outcome send_unicast(Trip *trip) {
+        PolicyQuery query = { .receiver = &trip->addressed->subject };
+        Outcome outcome;
+
+        if (is_reply(&trip->message->view))
+                return send_reply(trip);
+        if (connection_is_contained(trip->sender))
+                query.was_addressed_before = sightings_has(trip->sender, trip->addressed);
+        if (!decide(trip, &query))
+                return trip->verdict.hidden ? OUTCOME_NO_OWNER : OUTCOME_DENIED;
+        if (trip->message->fds && !connection_can_receive_fds(trip->addressed))
+                return OUTCOME_NO_FDS;
+        if (expects_reply(&trip->message->view))
+                outcome = send_call(trip);
+        else
+                outcome = send_to(trip, trip->addressed) ? OUTCOME_OK : OUTCOME_QUEUE_FULL;
+        if (outcome != OUTCOME_OK)
+                return outcome;
+        if (connection_is_contained(trip->addressed))
+                sightings_add(trip->addressed, trip->sender);
+        send_to_eavesdroppers(trip);
+        return OUTCOME_OK;
+}
+
+/* The destination has no owner: start a service, if there is one and this sender may. */
+static Outcome activate(Trip *trip) {
+        Bus *bus = trip->bus;
+        const MessageView *view = &trip->message->view;
+        PolicyQuery query = { .activation = true };
+
+        if ((view->flags & MESSAGE_FLAG_NO_AUTO_START) || !bus->hooks.can_activate(bus, view->destination))
+                return OUTCOME_NO_OWNER;
+        if (!decide(trip, &query))
+                return trip->verdict.hidden ? OUTCOME_NO_OWNER : OUTCOME_DENIED;
+        bus->hooks.activate(bus, trip->sender, trip->message);
+        return OUTCOME_OK;
+}
+
+static Outcome to_name(Trip *trip) {
+        trip->addressed = connection_find(trip->bus, trip->message->view.destination);
+        capture(trip);
+        if (trip->message->view.type > MESSAGE_TYPE_SIGNAL)
+                return OUTCOME_UNKNOWN_TYPE;
+        return trip->addressed ? send_unicast(trip) : activate(trip);
+}
+
+static bool is_hello(const MessageView *view) {
+        return view->type == MESSAGE_TYPE_METHOD_CALL && wire_string_is(view->member, "Hello") &&
+               (!view->interface.data || wire_string_is(view->interface, DBUS_BUS_NAME));
+}
+
+static Outcome to_driver(Trip *trip) {
+        PolicyQuery query = { .to_driver = true };
+
+        capture(trip);
+        if (trip->sender->state == CONNECTION_AUTHENTICATED && !is_hello(&trip->message->view))
+                return OUTCOME_NO_HELLO;
+        if (trip->message->view.type > MESSAGE_TYPE_SIGNAL)
+                return OUTCOME_UNKNOWN_TYPE;
+        if (!decide(trip, &query))
+                return OUTCOME_DENIED;
+        trip->bus->hooks.driver_message(trip->bus, trip->sender, trip->message);
+        if (trip->sender->state == CONNECTION_ACTIVE)
+                send_to_eavesdroppers(trip);
+        return OUTCOME_OK;
+}
+
+/* A signal is for whom it concerns; a call without destination is for the one at the other end of the socket. */
+static Outcome to_nobody(Trip *trip) {
+        switch (trip->message->view.type) {
+        case MESSAGE_TYPE_SIGNAL:
+                capture(trip);
+                return broadcast(trip);
+        case MESSAGE_TYPE_METHOD_CALL:
+                capture(trip);
+                trip->bus->hooks.driver_message(trip->bus, trip->sender, trip->message);
+                return OUTCOME_OK;
+        default:
+                return OUTCOME_OK;
+        }
+}
+
+static void answer(Trip *trip, Outcome outcome) {
+        const MessageView *view = &trip->message->view;
+
+        if (G_LIKELY(outcome == OUTCOME_OK))
+                return;
+        g_autofree char *text = outcome_error_text(outcome, view, &trip->verdict);
+        router_send_error(trip->bus, trip->sender, view, outcome_error_name(outcome, view), text);
+}
+
+/* Until Hello a sender has no stamp of its own, and must not be able to forge one for monitors. */
+static const MessageStamp *unregistered_stamp(void) {
+        static MessageStamp stamp;
+
+        if (stamp.n_sender == 0)
+                message_stamp_init(&stamp, ":not.active.yet", "/");
+        return &stamp;
+}
+
+void router_route(Bus *bus, Connection *sender, const Message *message) {
+        WireString destination = message->view.destination;
+        Trip trip = { .bus = bus, .sender = sender, .message = message, .stamp = &sender->stamp };
+        Outcome outcome;
+
+        if (wire_string_equal(destination, WIRE_STRING_LITERAL(DBUS_BUS_NAME))) {
+                if (G_UNLIKELY(sender->state == CONNECTION_AUTHENTICATED))
+                        trip.stamp = unregistered_stamp();
+                if (sender->state == CONNECTION_MONITOR)
+                        connection_close(sender);
+                else
+                        answer(&trip, to_driver(&trip));
+                return;
+        }
+        if (G_UNLIKELY(sender->state != CONNECTION_ACTIVE)) {
+                connection_close(sender);
+                return;
+        }
+        outcome = destination.data ? to_name(&trip) : to_nobody(&trip);
+        answer(&trip, outcome);
+}
+
+void router_deliver(Bus *bus, Connection *sender, const Message *message) {
+        Trip trip = { .bus = bus, .sender = sender, .message = message, .stamp = &sender->stamp };
+
+        trip.addressed = connection_find(bus, message->view.destination);
+        answer(&trip, trip.addressed ? send_unicast(&trip) : OUTCOME_NO_OWNER);
+}
+
+/* --- messages of the bus --- */
+
+static void send_own(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body) {
+        Message message;
+        Trip trip = { .bus = bus, .addressed = receiver, .message = &message, .stamp = &bus->stamp };
+        PolicyQuery query = { .receiver = &receiver->subject, .reply_expected = header->reply_serial != 0 };
+
+        writer_finish(body, header, &message);
+        capture(&trip);
+        if (receiver->state != CONNECTION_CLOSED && decide(&trip, &query) &&
+            (!message.fds || connection_can_receive_fds(receiver)))
+                (void)send_to(&trip, receiver);
+        message_clear(&message);
+}
+
+static const char *destination_of(const Connection *receiver) {
+        return receiver->id ? receiver->unique : NULL;
+}
+
+void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Writer *body) {
+        send_own(bus, receiver,
+                 &(MessageHeader){ .type = MESSAGE_TYPE_METHOD_RETURN,
+                                   .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
+                                   .serial = bus_next_serial(bus),
+                                   .reply_serial = serial,
+                                   .destination = destination_of(receiver) },
+                 body);
+}
+
+void router_send_return(Bus *bus, Connection *receiver, const MessageView *call, Writer *body) {
+        if (expects_reply(call)) {
+                router_send_return_for(bus, receiver, call->serial, body);
+                return;
+        }
+        if (body) {
+                writer_clear(body);
+                writer_init(body);
+        }
+}
+
+void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, const char *error_name,
+                           const char *text) {
+        g_auto(Writer) body;
+
+        writer_init(&body);
+        writer_add_string(&body, text);
+        send_own(bus, receiver,
+                 &(MessageHeader){ .type = MESSAGE_TYPE_ERROR,
+                                   .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
+                                   .serial = bus_next_serial(bus),
+                                   .reply_serial = serial,
+                                   .error_name = error_name,
+                                   .destination = destination_of(receiver) },
+                 &body);
+}
+
+void router_send_error(Bus *bus, Connection *receiver, const MessageView *call, const char *error_name,
+                       const char *text) {
+        if (connection_is_contained(receiver) && !expects_reply(call))
+                return;
+        router_send_error_for(bus, receiver, call->serial, error_name, text);
+}
+
+void router_send_signal(Bus *bus, Connection *receiver, const char *member, Writer *body) {
+        send_own(bus, receiver,
+                 &(MessageHeader){ .type = MESSAGE_TYPE_SIGNAL,
+                                   .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
+                                   .serial = bus_next_serial(bus),
+                                   .path = DBUS_BUS_PATH,
+                                   .interface = DBUS_BUS_NAME,
+                                   .member = member,
+                                   .destination = destination_of(receiver) },
+                 body);
+}
+
+void router_call(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body) {
+        MessageHeader full = *header;
+
+        full.serial = bus_next_serial(bus);
+        full.destination = destination_of(receiver);
+        send_own(bus, receiver, &full, body);
+}
+
+void router_broadcast_signal(Bus *bus, const char *interface, const char *member, Writer *body, RouterFilter filter,
+                             void *user) {
+        Message message;
+        Trip trip = { .bus = bus,
+                      .message = &message,
+                      .stamp = &bus->stamp,
+                      .filter = filter,
+                      .filter_user = user };
+
+        writer_finish(body,
+                      &(MessageHeader){ .type = MESSAGE_TYPE_SIGNAL,
+                                        .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
+                                        .serial = bus_next_serial(bus),
+                                        .path = DBUS_BUS_PATH,
+                                        .interface = interface,
+                                        .member = member },
+                      &message);
+        capture(&trip);
+        (void)broadcast(&trip);
+        message_clear(&message);
+}
+
+/* --- replies that will not come --- */
+
+static void fail_slot(Bus *bus, ReplySlot *slot, const char *text) {
+        Connection *caller = CONTAINER_OF(slot->caller, Connection, replies);
+        uint32_t serial = slot->serial;
+
+        replies_consume(&bus->replies, slot);
+        router_send_error_for(bus, caller, serial, ERROR_NO_REPLY, text);
+}
+
+void router_expire_replies(Bus *bus) {
+        ReplySlot *slot;
+
+        while ((slot = replies_first_expired(&bus->replies, loop_now_usec(bus->loop))))
+                fail_slot(bus, slot, "No reply came within the time that the bus allows (reply_timeout)");
+        if (replies_next_deadline(&bus->replies) != UINT64_MAX)
+                loop_arm(bus->loop, &bus->replies_timer, replies_next_deadline(&bus->replies),
+                         bus->replies_timer.expired);
+}
+
+void router_fail_replies(Bus *bus, Connection *callee) {
+        while (!list_is_empty(&callee->replies.waiting))
+                replies_consume(&bus->replies,
+                                CONTAINER_OF(callee->replies.waiting.next, ReplySlot, waiting));
+        while (!list_is_empty(&callee->replies.owing))
+                fail_slot(bus, CONTAINER_OF(callee->replies.owing.next, ReplySlot, owing),
+                          "The recipient disconnected from the message bus without replying");
+}

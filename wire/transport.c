@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One socket: input and output without a copy too many.
+ *
+ * Input: the kernel copies into the arena, messages are cut out where they lie. A cut-off rest goes to a small
+ * allocation and comes back in front of the next read; a message over LARGE bytes gets its own memory at once and is
+ * received into it.
+ *
+ * Output is a list of blocks. While the socket takes everything ("turn mode") a block collects messages of all senders:
+ *
+ *      head -> [ hdr body hdr body hdr ] -> [ref: large body] -> [ hdr body ... ] <- tail
+ *
+ * One sendmsg() sends them all, and the blocks go back to a pool. When the kernel takes less, what is left is charged to
+ * the receiver, its references into the arena become copies, and the transport is congested: from then on each block
+ * belongs to one sender and is charged to it as well, until the queue has drained. A block with descriptors starts a
+ * system call of its own, since they arrive with the first byte of one; it holds no other message, so that it can be
+ * dropped as a whole when the kernel refuses the descriptors.
+ */
+#include "wire/transport.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define LARGE (32u << 10)       /* messages over this are received into memory of their own */
+#define COPY_MAX (8u << 10)     /* bodies over this are referenced, not copied into a block */
+#define POOL_BLOCK (16u << 10)  /* bytes of a pooled block, its struct included */
+#define POOL_MAX 64             /* pooled blocks kept for the next turn */
+#define IOV_MAX_PER_SEND 64
+#define ARENA_ALIGN 64
+
+struct OutBlock {
+        OutBlock *next;
+        const uint8_t *data;    /* what is still to be sent */
+        size_t n;               /* bytes of it */
+        size_t room;            /* bytes that may be appended behind it, in own[] */
+        Payload *payload;       /* ref; data lies in it; NULL: in own[] or in the arena */
+        FdSet *fds;             /* ref; go with the first byte */
+        ListNode of_sender;     /* in sender->charged */
+        Transport *sender;      /* charged for n_charged bytes; NULL: the bus, gone, or turn mode */
+        size_t n_charged;       /* charged to the receiver (and the sender); 0 in turn mode */
+        bool is_pooled;         /* of POOL_BLOCK bytes, to be used again */
+        bool is_reference;      /* data is not in own[] */
+        bool continues;         /* goes on with the message of the block before it */
+        uint8_t own[];
+};
+
+static OutBlock *pool;
+static unsigned n_pool;
+
+/* --- arena --- */
+
+void input_arena_init(InputArena *arena) {
+        void *bytes = mmap(NULL, INPUT_ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (bytes == MAP_FAILED)
+                g_error("out of memory");
+        *arena = (InputArena){ .bytes = bytes, .size = INPUT_ARENA_SIZE };
+}
+
+void input_arena_clear(InputArena *arena) {
+        if (arena->bytes)
+                munmap(arena->bytes, arena->size);
+        *arena = (InputArena){ 0 };
+}
+
+void input_arena_reset(InputArena *arena) {
+        arena->used = 0;
+}
+
+bool input_arena_has_room(const InputArena *arena) {
+        return arena->size - arena->used >= INPUT_READ_MAX + LARGE;
+}
+
+/* --- life --- */
+
+void transport_init(Transport *transport, int fd, Quota *quota) {
+        *transport = (Transport){ .fd = fd,
+                                  .quota = quota,
+                                  .max_message = PROTOCOL_MAX_MESSAGE,
+                                  .max_fds = FDSET_MAX };
+        list_init(&transport->charged);
+}
+
+static void block_refund(Transport *receiver, OutBlock *block, size_t n_bytes, unsigned n_fds) {
+        quota_refund(receiver->quota, QUOTA_OUTGOING_BYTES, n_bytes);
+        quota_refund(receiver->quota, QUOTA_OUTGOING_FDS, n_fds);
+        if (!block->sender)
+                return;
+        quota_refund(block->sender->quota, QUOTA_INCOMING_BYTES, n_bytes);
+        quota_refund(block->sender->quota, QUOTA_INCOMING_FDS, n_fds);
+}
+
+static unsigned block_n_fds(const OutBlock *block) {
+        return block->fds ? block->fds->n_fds : 0;
+}
+
+static void block_free(Transport *receiver, OutBlock *block) {
+        if (block->n_charged > 0)
+                block_refund(receiver, block, block->n_charged, block_n_fds(block));
+        list_remove(&block->of_sender);
+        payload_unref(block->payload);
+        fdset_unref(block->fds);
+        if (block->is_pooled && n_pool < POOL_MAX) {
+                block->next = pool;
+                pool = block;
+                n_pool++;
+                return;
+        }
+        g_free(block);
+}
+
+static void pop_block(Transport *transport) {
+        OutBlock *block = transport->head;
+
+        transport->head = block->next;
+        if (!transport->head)
+                transport->tail = NULL;
+        block_free(transport, block);
+}
+
+/* The sender goes: what others still hold of it is counted against them only. */
+static void disown_sent(Transport *sender) {
+        LIST_FOREACH(node, &sender->charged) {
+                OutBlock *block = CONTAINER_OF(node, OutBlock, of_sender);
+
+                quota_refund(sender->quota, QUOTA_INCOMING_BYTES, block->n_charged);
+                quota_refund(sender->quota, QUOTA_INCOMING_FDS, block_n_fds(block));
+                block->sender = NULL;
+                list_remove(node);
+        }
+}
+
+static void drop_large(Transport *transport) {
+        if (!transport->large)
+                return;
+        quota_refund(transport->quota, QUOTA_INCOMING_BYTES, transport->large->n_bytes);
+        g_clear_pointer(&transport->large, payload_unref);
+}
+
+void transport_clear(Transport *transport) {
+        while (transport->head)
+                pop_block(transport);
+        disown_sent(transport);
+        drop_large(transport);
+        g_clear_pointer(&transport->rest, g_free);
+        for (unsigned i = 0; i < transport->n_in_fds; i++)
+                close(transport->in_fds[i]);
+        transport->n_in_fds = 0;
+        g_clear_pointer(&transport->in_fds, g_free);
+        if (transport->fd >= 0)
+                close(transport->fd);
+        transport->fd = -1;
+}
+
+void transport_trim(void) {
+        while (pool) {
+                OutBlock *block = pool;
+
+                pool = block->next;
+                g_free(block);
+        }
+        n_pool = 0;
+}
+
+/* --- input --- */
+
+/* Keeps descriptors that came until the message that they belong to is complete. */
+static TransportResult keep_fds(Transport *transport, const struct cmsghdr *control) {
+        unsigned n = (unsigned)((control->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        const int *fds = (const int *)(const void *)CMSG_DATA(control);
+        bool keep = transport->reads_fds && transport->n_in_fds + n <= FDSET_MAX;
+
+        if (!keep) {
+                for (unsigned i = 0; i < n; i++)
+                        close(fds[i]);
+                return transport->reads_fds ? TRANSPORT_INVALID : TRANSPORT_OK;
+        }
+        transport->in_fds = g_renew(int, transport->in_fds, transport->n_in_fds + n);
+        memcpy(transport->in_fds + transport->n_in_fds, fds, n * sizeof(int));
+        transport->n_in_fds += (uint8_t)n;
+        return TRANSPORT_OK;
+}
+
+/* Return: bytes that came, 0 for end of file, -errno; TRANSPORT_INVALID through @ret_fds. */
+static ssize_t receive(Transport *transport, uint8_t *to, size_t n_max, TransportResult *ret_fds, bool *ret_had_fds) {
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(FDSET_MAX * sizeof(int))];
+        } control;
+        struct iovec iov = { .iov_base = to, .iov_len = n_max };
+        struct msghdr msg = { .msg_iov = &iov,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof control };
+        ssize_t n = recvmsg(transport->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+        *ret_fds = TRANSPORT_OK;
+        *ret_had_fds = false;
+        if (n < 0)
+                return -errno;
+        if (G_LIKELY(msg.msg_controllen == 0))
+                return n;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+                        *ret_had_fds = true;
+                        if (keep_fds(transport, c) != TRANSPORT_OK)
+                                *ret_fds = TRANSPORT_INVALID;
+                }
+        if (msg.msg_flags & MSG_CTRUNC)
+                *ret_fds = TRANSPORT_INVALID;
+        return n;
+}
+
+static TransportResult receive_into(Transport *transport, uint8_t *to, size_t n_max, size_t *ret_n) {
+        TransportResult fds;
+        bool had_fds;
+        ssize_t n = receive(transport, to, n_max, &fds, &had_fds);
+
+        *ret_n = 0;
+        if (n == -EAGAIN || n == -EINTR || n == -EWOULDBLOCK) {
+                transport->is_busy = n == -EINTR;
+                return TRANSPORT_MORE;
+        }
+        if (n <= 0)
+                return TRANSPORT_CLOSED;
+        if (fds != TRANSPORT_OK)
+                return fds;
+        /* the kernel ends a read behind descriptors even if there is more */
+        transport->is_busy = (size_t)n == n_max || had_fds;
+        *ret_n = (size_t)n;
+        return TRANSPORT_OK;
+}
+
+TransportResult transport_read(Transport *transport, InputArena *arena) {
+        size_t n;
+
+        transport->window = NULL;
+        transport->n_window = 0;
+        if (transport->large) {
+                Payload *large = transport->large;
+                TransportResult result = receive_into(transport, payload_bytes(large) + transport->n_large,
+                                                      large->n_bytes - transport->n_large, &n);
+
+                transport->n_large += (uint32_t)n;
+                return result;
+        }
+        uint8_t *to = arena->bytes + arena->used;
+        TransportResult result = receive_into(transport, to + transport->n_rest, INPUT_READ_MAX, &n);
+        if (result != TRANSPORT_OK)
+                return result;
+        if (transport->n_rest > 0) {
+                memcpy(to, transport->rest, transport->n_rest);
+                n += transport->n_rest;
+                transport->n_rest = 0;
+                g_clear_pointer(&transport->rest, g_free);
+        }
+        transport->window = to;
+        transport->n_window = n;
+        arena->used += (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+        return TRANSPORT_OK;
+}
+
+/* Takes the descriptors that belong to a message from those that have come. */
+static TransportResult take_fds(Transport *transport, Message *message) {
+        unsigned n = message->view.n_fds;
+
+        if (G_LIKELY(n == 0))
+                return TRANSPORT_OK;
+        if (n > transport->n_in_fds || n > transport->max_fds)
+                return TRANSPORT_INVALID;
+        message->fds = fdset_new(transport->in_fds, n);
+        transport->n_in_fds -= (uint8_t)n;
+        memmove(transport->in_fds, transport->in_fds + n, transport->n_in_fds * sizeof(int));
+        if (transport->n_in_fds == 0)
+                g_clear_pointer(&transport->in_fds, g_free);
+        return TRANSPORT_OK;
+}
+
+static TransportResult next_large(Transport *transport, Message *ret_message) {
+        Payload *large = transport->large;
+        Message message = { 0 };
+
+        if (transport->n_large < large->n_bytes)
+                return TRANSPORT_MORE;
+        if (message_parse(payload_bytes(large), large->n_bytes, &message.view) != MESSAGE_OK)
+                return TRANSPORT_INVALID;
+        TransportResult result = take_fds(transport, &message);
+        if (result != TRANSPORT_OK)
+                return result;
+        quota_refund(transport->quota, QUOTA_INCOMING_BYTES, large->n_bytes);
+        message.payload = g_steal_pointer(&transport->large);
+        *ret_message = message;
+        return TRANSPORT_OK;
+}
+
+TransportResult transport_next(Transport *transport, Message *ret_message) {
+        if (transport->large)
+                return next_large(transport, ret_message);
+        if (transport->n_window < PROTOCOL_FIXED_HEADER)
+                return TRANSPORT_MORE;
+        size_t size = message_frame_size(transport->window, transport->max_message);
+        if (size == 0)
+                return TRANSPORT_INVALID;
+        if (size > transport->n_window)
+                return TRANSPORT_MORE;
+        ret_message->payload = NULL;
+        ret_message->fds = NULL;
+        if (message_parse(transport->window, size, &ret_message->view) != MESSAGE_OK)
+                return TRANSPORT_INVALID;
+        transport->window += size;
+        transport->n_window -= size;
+        return take_fds(transport, ret_message);
+}
+
+const uint8_t *transport_peek(const Transport *transport, size_t *ret_n_bytes) {
+        *ret_n_bytes = transport->n_window;
+        return transport->window;
+}
+
+void transport_consume(Transport *transport, size_t n_used) {
+        transport->window += n_used;
+        transport->n_window -= n_used;
+}
+
+/* A message that is on its way in counts as held for its sender; a container's share is a hard limit. */
+static TransportResult start_large(Transport *transport, size_t size) {
+        Quota *quota = transport->quota;
+
+        if (quota->parent && !quota_has_room(quota->parent, QUOTA_INCOMING_BYTES, size))
+                return TRANSPORT_LIMIT;
+        Payload *large = payload_new(size);
+        if (!large)
+                return TRANSPORT_LIMIT;
+        quota_charge_over(quota, QUOTA_INCOMING_BYTES, size);
+        memcpy(payload_bytes(large), transport->window, transport->n_window);
+        transport->large = large;
+        transport->n_large = (uint32_t)transport->n_window;
+        transport->n_window = 0;
+        return TRANSPORT_OK;
+}
+
+TransportResult transport_read_done(Transport *transport) {
+        size_t size = 0;
+
+        if (transport->n_window == 0)
+                return TRANSPORT_OK;
+        if (transport->n_window >= PROTOCOL_FIXED_HEADER)
+                size = message_frame_size(transport->window, transport->max_message);
+        if (size > LARGE && size > transport->n_window)
+                return start_large(transport, size);
+        if (transport->n_window > LARGE)
+                return TRANSPORT_INVALID;
+        transport->rest = g_memdup2(transport->window, transport->n_window);
+        transport->n_rest = (uint32_t)transport->n_window;
+        transport->n_window = 0;
+        return TRANSPORT_OK;
+}
+
+/* --- output --- */
+
+static OutBlock *push(Transport *transport, OutBlock *block) {
+        block->next = NULL;
+        if (transport->tail)
+                transport->tail->next = block;
+        else
+                transport->head = block;
+        transport->tail = block;
+        return block;
+}
+
+static OutBlock *push_pooled(Transport *transport) {
+        OutBlock *block = pool;
+
+        if (block) {
+                pool = block->next;
+                n_pool--;
+        } else
+                block = g_malloc(POOL_BLOCK);
+        *block = (OutBlock){ .room = POOL_BLOCK - sizeof *block, .is_pooled = true };
+        block->data = block->own;
+        return push(transport, block);
+}
+
+static OutBlock *push_reference(Transport *transport, const Message *message) {
+        OutBlock *block = g_new0(OutBlock, 1);
+
+        block->is_reference = block->continues = true;
+        block->data = message_view_body(&message->view);
+        block->n = message->view.n_body;
+        if (message->payload)
+                block->payload = payload_ref(message->payload);
+        return push(transport, block);
+}
+
+/* Writes header and, if @with_body, body behind what is in @block, which has room for it. */
+static void write_message(OutBlock *block, const Message *message, const MessageStamp *stamp, StampForm form,
+                          bool with_body) {
+        uint8_t *to = (uint8_t *)block->data + block->n;
+        size_t n = message_write_header(&message->view, stamp, form, to);
+
+        if (with_body) {
+                memcpy(to + n, message_view_body(&message->view), message->view.n_body);
+                n += message->view.n_body;
+        }
+        block->n += n;
+        block->room -= n;
+}
+
+/* A block of its own for what fits in no pooled one: a message with a very long header. */
+static OutBlock *push_sized(Transport *transport, size_t n_bytes) {
+        OutBlock *block = g_try_malloc(sizeof *block + n_bytes);
+
+        if (!block)
+                return NULL;
+        *block = (OutBlock){ .room = n_bytes };
+        block->data = block->own;
+        return push(transport, block);
+}
+
+static bool append_in_turn(Transport *transport, const Message *message, const MessageStamp *stamp,
+                           StampForm form) {
+        bool with_body = message->view.n_body <= COPY_MAX;
+        size_t n = message_stamped_header_size(&message->view, stamp, form) +
+                   (with_body ? message->view.n_body : 0);
+        OutBlock *block = transport->tail;
+
+        if (!block || block->room < n || message->fds) {
+                if (G_LIKELY(n <= POOL_BLOCK - sizeof *block))
+                        block = push_pooled(transport);
+                else
+                        block = push_sized(transport, n);
+                if (!block)
+                        return false;
+        }
+        write_message(block, message, stamp, form, with_body);
+        if (message->fds) {
+                block->fds = fdset_ref(message->fds);
+                block->room = 0;
+        }
+        if (!with_body)
+                push_reference(transport, message);
+        return true;
+}
+
+static void charge(Transport *transport, OutBlock *block, size_t n_bytes, unsigned n_fds, Transport *sender) {
+        if (sender && !block->sender) {
+                block->sender = sender;
+                list_append(&sender->charged, &block->of_sender);
+        }
+        quota_charge_over(transport->quota, QUOTA_OUTGOING_BYTES, n_bytes);
+        quota_charge_over(transport->quota, QUOTA_OUTGOING_FDS, n_fds);
+        if (sender) {
+                quota_charge_over(sender->quota, QUOTA_INCOMING_BYTES, n_bytes);
+                quota_charge_over(sender->quota, QUOTA_INCOMING_FDS, n_fds);
+        }
+        block->n_charged += n_bytes;
+}
+
+bool transport_queue_is_full(const Transport *transport) {
+        return transport->congested && (!quota_has_room(transport->quota, QUOTA_OUTGOING_BYTES, 1) ||
+                                        !quota_has_room(transport->quota, QUOTA_OUTGOING_FDS, 1));
+}
+
+bool transport_owes_too_much(const Transport *transport) {
+        const Quota *quota = transport->quota;
+        uint64_t arriving = transport->large ? transport->large->n_bytes : 0;
+
+        if (list_is_empty(&transport->charged))
+                return false;
+        if (quota->used[QUOTA_INCOMING_BYTES] - arriving > quota->limits->max[QUOTA_INCOMING_BYTES])
+                return true;
+        return !quota_has_room(quota, QUOTA_INCOMING_FDS, 0) ||
+               (quota->parent && !quota_has_room(quota->parent, QUOTA_INCOMING_BYTES, 0));
+}
+
+/* The last block, if it is of @sender and has room; blocks of one sender grow as it goes on. */
+static OutBlock *kept_block(Transport *transport, size_t n, const Transport *sender, bool alone) {
+        OutBlock *tail = transport->tail;
+        size_t size = MAX(n, 256);
+
+        if (tail && tail->n_charged > 0 && tail->sender == sender && !alone) {
+                if (tail->room >= n)
+                        return tail;
+                size = MAX(n, MIN(POOL_BLOCK, 2 * tail->n_charged));
+        }
+        OutBlock *block = push_sized(transport, size);
+        if (block && alone)
+                block->room = n;
+        return block;
+}
+
+/* In a congested queue every message waits for the account of its sender. */
+static bool append_kept(Transport *transport, const Message *message, const MessageStamp *stamp, StampForm form,
+                        Transport *sender) {
+        const MessageView *view = &message->view;
+        bool shared = message->payload && view->n_body > COPY_MAX;
+        size_t n = message_stamped_header_size(view, stamp, form) + (shared ? 0 : view->n_body);
+
+        if (transport_queue_is_full(transport))
+                return false;
+        OutBlock *block = kept_block(transport, n, sender, message->fds != NULL);
+        if (!block)
+                return false;
+        write_message(block, message, stamp, form, !shared);
+        if (message->fds) {
+                block->fds = fdset_ref(message->fds);
+                block->room = 0;
+        }
+        charge(transport, block, n, block_n_fds(block), sender);
+        if (shared) {
+                OutBlock *body = push_reference(transport, message);
+
+                charge(transport, body, body->n, 0, sender);
+        }
+        return true;
+}
+
+bool transport_append(Transport *transport, const Message *message, const MessageStamp *stamp, StampForm form,
+                      Transport *sender) {
+        if (G_LIKELY(!transport->congested))
+                return append_in_turn(transport, message, stamp, form);
+        return append_kept(transport, message, stamp, form, sender);
+}
+
+void transport_append_bytes(Transport *transport, const void *bytes, size_t n_bytes) {
+        OutBlock *block = transport->tail;
+
+        if (!block || block->room < n_bytes)
+                block = n_bytes <= POOL_BLOCK - sizeof *block ? push_pooled(transport)
+                                                              : push_sized(transport, n_bytes);
+        if (!block)
+                return;
+        memcpy((uint8_t *)block->data + block->n, bytes, n_bytes);
+        block->n += n_bytes;
+        block->room -= n_bytes;
+        if (transport->congested)
+                charge(transport, block, n_bytes, 0, NULL);
+}
+
+/* Fills @iov with what may go in one call: up to the next block with descriptors. */
+static unsigned gather(const Transport *transport, struct iovec *iov) {
+        unsigned n = 0;
+
+        for (OutBlock *block = transport->head; block && n < IOV_MAX_PER_SEND; block = block->next) {
+                if (n > 0 && block->fds)
+                        break;
+                iov[n++] = (struct iovec){ .iov_base = (void *)block->data, .iov_len = block->n };
+        }
+        return n;
+}
+
+static ssize_t send_some(const Transport *transport) {
+        struct iovec iov[IOV_MAX_PER_SEND];
+        struct msghdr msg = { .msg_iov = iov, .msg_iovlen = gather(transport, iov) };
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(FDSET_MAX * sizeof(int))];
+        } control;
+        const FdSet *fds = transport->head->fds;
+
+        if (fds) {
+                msg.msg_control = &control;
+                msg.msg_controllen = CMSG_SPACE(fds->n_fds * sizeof(int));
+                memset(&control, 0, msg.msg_controllen);
+                control.header.cmsg_level = SOL_SOCKET;
+                control.header.cmsg_type = SCM_RIGHTS;
+                control.header.cmsg_len = CMSG_LEN(fds->n_fds * sizeof(int));
+                memcpy(CMSG_DATA(&control.header), fds->fds, fds->n_fds * sizeof(int));
+        }
+        ssize_t n = sendmsg(transport->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return n < 0 ? -errno : n;
+}
+
+/* Takes @n sent bytes off the head of the queue; descriptors are gone with the first of them. */
+static void advance(Transport *transport, size_t n) {
+        while (transport->head && n >= transport->head->n) {
+                n -= transport->head->n;
+                pop_block(transport);
+        }
+        OutBlock *block = transport->head;
+        if (!block || n == 0)
+                return;
+        if (block->n_charged > 0)
+                block_refund(transport, block, 0, block_n_fds(block));
+        g_clear_pointer(&block->fds, fdset_unref);
+        block->data += n;
+        block->n -= n;
+}
+
+/* Too many descriptors are in flight: the message that has them is lost, as in the reference implementation. */
+static void drop_first_message(Transport *transport) {
+        pop_block(transport);
+        while (transport->head && transport->head->continues)
+                pop_block(transport);
+}
+
+/* What stays in the queue after a turn is charged, and must not point into the arena. */
+static bool keep_output(Transport *transport) {
+        for (OutBlock *block = transport->head; block; block = block->next) {
+                if (block->is_reference && !block->payload) {
+                        Payload *copy = payload_new(block->n);
+
+                        if (!copy)
+                                return false;
+                        memcpy(payload_bytes(copy), block->data, block->n);
+                        block->payload = copy;
+                        block->data = payload_bytes(copy);
+                }
+                if (block->n_charged == 0) {
+                        block->room = 0;
+                        charge(transport, block, block->n, block_n_fds(block), NULL);
+                }
+        }
+        return true;
+}
+
+TransportResult transport_flush(Transport *transport) {
+        while (transport->head) {
+                ssize_t n = send_some(transport);
+
+                if (n == -EINTR)
+                        continue;
+                if (n == -ETOOMANYREFS && transport->head->fds) {
+                        drop_first_message(transport);
+                        continue;
+                }
+                if (n == -EAGAIN || n == -EWOULDBLOCK || n == -ENOBUFS || n == -ENOMEM) {
+                        transport->congested = true;
+                        return keep_output(transport) ? TRANSPORT_OK : TRANSPORT_CLOSED;
+                }
+                if (n < 0)
+                        return TRANSPORT_CLOSED;
+                advance(transport, (size_t)n);
+        }
+        transport->congested = false;
+        return TRANSPORT_OK;
+}
