@@ -34,9 +34,10 @@ typedef struct Sasl {
         bool fds_agreed;       /* NEGOTIATE_UNIX_FD was answered with AGREE_UNIX_FD */
         bool anonymous;        /* authenticated as ANONYMOUS: no identity */
         unsigned n_rejected;   /* a small number of failures ends it */
+        size_t n_consumed;     /* bytes, all in all */
 } Sasl;
 
-/* A line that is longer, or more input than this without BEGIN, fails. */
+/* A line that is longer, or more input than this before BEGIN, fails. */
 #define SASL_MAX_LINE 16384
 #define SASL_MAX_REJECTED 6
 
@@ -48,7 +49,8 @@ void sasl_init(Sasl *sasl, SaslMechanisms mechanisms, uid_t uid, const char *gui
  * @n_input: its bytes
  * @output:  answers are appended; to be sent in any case
  *
- * Consumes whole lines only (and the leading NUL). After BEGIN nothing more is consumed: what follows are messages.
+ * Consumes whole lines only (and the leading NUL); what is left is less than SASL_MAX_LINE, or the state is DONE
+ * or FAILED. After BEGIN nothing more is consumed: what follows are messages.
  * Works with pipelined commands.
  *
  * Return: bytes consumed. @sasl->state says what now.
