@@ -1,0 +1,232 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Limits of containers: doc/containers1.md, section 7."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+import rawbus
+from containers import (CALL, INTERFACE, SERVICE, Server, add_server, echo, managed,
+                        refused_connection, removal, rule, world)
+from harness import test
+
+
+def stop(t, manager, path):
+    t.returned(manager.bus('StopServer', 'o', path, interface=INTERFACE))
+
+
+def exhausted(t, bus, reply, name, value):
+    t.failed(reply, 'LimitsExceeded', name)
+    t.true(harness.wait_until(lambda: name in bus.log()), f'{name} is not in the log')
+    line = next(line for line in bus.log().splitlines() if name in line)
+    t.contains(line, str(value), 'value of the limit')
+
+
+@test('limits/512 servers')
+def five_hundred(t):
+    bus, manager, _ = managed(t, limits={'max_containers': 512, 'max_containers_per_user': 10000})
+    made = []
+    for _ in range(512):
+        path, results = t.returned(add_server(manager))
+        made.append((path, results['Address'].value))
+    exhausted(t, bus, add_server(manager), 'max_containers', 512)
+    for path, address in made[::64]:
+        contained = t.connect(address)
+        info = manager.bus('GetConnectionInfo', 's', contained.unique, interface=INTERFACE)
+        t.equal(t.returned(info)[0], path, 'path')
+    stop(t, manager, made[100][0])
+    t.returned(add_server(manager), 'one is free again')
+    t.failed(add_server(manager), 'LimitsExceeded')
+
+
+@test('limits/the default of max_containers_per_user')
+def per_user_default(t):
+    bus, manager, _ = managed(t)
+    paths = [t.returned(add_server(manager))[0] for _ in range(16)]
+    exhausted(t, bus, add_server(manager), 'max_containers_per_user', 16)
+    other_manager = t.connect(bus)
+    t.failed(add_server(other_manager), 'LimitsExceeded', 'the same user')
+    stop(t, manager, paths[0])
+    t.returned(add_server(other_manager))
+
+
+@test('limits/max_containers_per_user counts each user (needs root)')
+def per_user(t):
+    harness.need_root()
+    bus, manager, _ = managed(t, limits={'max_containers_per_user': 1})
+    os.chmod(bus.directory + '/bus', 0o777)
+    t.returned(add_server(manager))
+    t.failed(add_server(manager), 'LimitsExceeded')
+    with open(t.path('rawbus.py'), 'w', encoding='utf-8') as out:
+        with open(os.path.join(harness.HERE, 'rawbus.py'), encoding='utf-8') as source:
+            out.write(source.read())
+    script = ('import sys; sys.path.insert(0, sys.argv[1]); import rawbus\n'
+              'c = rawbus.Connection(sys.argv[2])\n'
+              'for n in range(2):\n'
+              '  r = c.bus("AddServer", "sssa{sv}a{sv}", "a.b", "", "", {}, {}, '
+              f'interface="{INTERFACE}")\n'
+              '  print(r.error or "made")')
+    run = t.run(['/usr/bin/python3', '-B', '-c', script, t.directory, bus.address], user=65534,
+                group=65534, extra_groups=[], cwd='/')
+    t.equal(run.out.split(), ['made', 'org.freedesktop.DBus.Error.LimitsExceeded'], run.err)
+
+
+@test('limits/a limit of 0 servers')
+def none_at_all(t):
+    _, manager, _ = managed(t, limits={'max_containers': 0})
+    t.failed(add_server(manager), 'LimitsExceeded')
+
+
+@test('limits/a failed AddServer is not counted')
+def failures_are_free(t):
+    _, manager, _ = managed(t, limits={'max_containers': 1})
+    for _ in range(3):
+        t.failed(add_server(manager, {'Nonsense': ('s', '')}), 'InvalidArgs')
+    t.returned(add_server(manager))
+
+
+@test('limits/max_connections_per_container')
+def connections(t):
+    bus, manager, _ = managed(t, limits={'max_connections_per_container': 3})
+    server, other = Server(t, bus, manager=manager), Server(t, bus, manager=manager)
+    open_ones = [server.connect() for _ in range(3)]
+    t.true(refused_connection(t, server.address), 'a fourth')
+    t.true(harness.wait_until(lambda: 'max_connections_per_container' in bus.log()), 'log')
+    other.connect()
+    open_ones[0].close()
+    t.true(harness.wait_until(lambda: not refused_connection(t, server.address)), 'one is free')
+
+
+@test('limits/connections that have not authenticated count')
+def unauthenticated(t):
+    bus, manager, _ = managed(t, limits={'max_connections_per_container': 2})
+    server = Server(t, bus, manager=manager)
+    for _ in range(2):
+        silent = t.connect(server.address, auth=False)
+        silent.send_raw(b'\0AUTH\r\n')
+        t.contains(silent.read_line(), b'REJECTED')
+    t.true(refused_connection(t, server.address), 'a third')
+
+
+@test('limits/the default of max_connections_per_container')
+def connections_default(t):
+    bus, manager, _ = managed(t)
+    server = Server(t, bus, manager=manager)
+    for _ in range(8):
+        server.connect()
+    t.true(refused_connection(t, server.address), 'a ninth')
+
+
+@test('limits/MaxConnections lowers it, and only lowers it')
+def argument(t):
+    bus, manager, _ = managed(t, limits={'max_connections_per_container': 3})
+    for asked, effective in ((1, 1), (2, 2), (3, 3), (100, 3)):
+        server = Server(t, bus, manager=manager, named={'MaxConnections': ('u', asked)})
+        for _ in range(effective):
+            server.connect()
+        t.true(refused_connection(t, server.address), f'more than {effective} with {asked}')
+
+
+def metadata_bytes(size):
+    """Metadata of which type, ids and marshalled form together have this many bytes."""
+    base = len('a.b') + len(rawbus.marshal('a{sv}', [{'k': ('ay', b'')}]))
+    return {'k': ('ay', bytes(size - base))}
+
+
+@test('limits/max_container_metadata_bytes')
+def metadata(t):
+    bus, manager, _ = managed(t, limits={'max_container_metadata_bytes': 1000})
+    options = {'type': 'a.b', 'app': '', 'instance': ''}
+    t.returned(add_server(manager, metadata=metadata_bytes(1000), **options), 'exactly')
+    exhausted(t, bus, add_server(manager, metadata=metadata_bytes(1001), **options),
+              'max_container_metadata_bytes', 1000)
+    t.failed(add_server(manager, type='a.b', app='x' * 996, instance=''), 'LimitsExceeded')
+    t.failed(add_server(manager, type='a.b', app='', instance='x' * 996), 'LimitsExceeded')
+
+
+@test('limits/the default of max_container_metadata_bytes')
+def metadata_default(t):
+    _, manager, _ = managed(t)
+    options = {'type': 'a.b', 'app': '', 'instance': ''}
+    t.returned(add_server(manager, metadata=metadata_bytes(4096), **options))
+    t.failed(add_server(manager, metadata=metadata_bytes(4097), **options), 'LimitsExceeded')
+
+
+@test('limits/max_rules_per_container')
+def rules(t):
+    bus, manager, _ = managed(t, limits={'max_rules_per_container': 10})
+    many = [rule(CALL, f'com.example.N{number}') for number in range(11)]
+    t.returned(add_server(manager, {'Allow': ('a(usos)', many[:10])}))
+    exhausted(t, bus, add_server(manager, {'Allow': ('a(usos)', many)}), 'max_rules_per_container',
+              10)
+
+
+@test('limits/the default of max_rules_per_container')
+def rules_default(t):
+    _, manager, _ = managed(t)
+    many = [rule(CALL, f'com.example.N{number}') for number in range(4097)]
+    path, _ = t.returned(add_server(manager, {'Allow': ('a(usos)', many[:4096])}))
+    t.failed(add_server(manager, {'Allow': ('a(usos)', many)}), 'LimitsExceeded')
+    stop(t, manager, path)
+
+
+@test('limits/thousands of rules work')
+def rules_work(t):
+    many = [rule(CALL, f'com.example.N{number}') for number in range(4095)]
+    _, _, contained, service = world(t, many + [rule(CALL, SERVICE)])
+    serial = contained.send(rawbus.call(SERVICE, '/x', 'a.b', 'C'))
+    echo(service, service.wait_call('C'))
+    t.returned(contained.wait_reply(serial))
+
+
+@test('limits/a refused server leaves nothing behind')
+def nothing_left(t):
+    bus, manager, observer = managed(t, limits={'max_containers': 2})
+    paths = [t.returned(add_server(manager))[0] for _ in range(2)]
+    before = bus.count_fds()
+    for _ in range(20):
+        reader, _ = t.pipe()
+        t.failed(add_server(manager, {'StopOnNotify': ('h', 0)}, [reader]), 'LimitsExceeded')
+    t.equal(bus.count_fds(), before, 'descriptors of the bus')
+    for path in paths:
+        stop(t, manager, path)
+        removal(observer, path)
+
+
+@test('limits/an instance shares what one connection may have four times')
+def instance_share(t):
+    bus, manager, _ = managed(t, limits={'max_match_rules_per_connection': 10,
+                                         'max_connections_per_container': 8})
+    server = Server(t, bus, manager=manager)
+    added = 0
+    for number in range(6):
+        contained = server.connect()
+        for rule_number in range(10):
+            reply = contained.bus('AddMatch', 's', f"member='M{number}x{rule_number}'")
+            if reply.kind == rawbus.ERROR:
+                t.failed(reply, 'LimitsExceeded')
+                continue
+            added += 1
+    t.equal(added, 40, 'match rules')
+
+
+@test('limits/names of an instance')
+def instance_names(t):
+    bus, manager, _ = managed(t, limits={'max_names_per_connection': 5})
+    server = Server(t, bus, [(0x08 | 0x100, 'com.example.Names', '/', '')], manager=manager)
+    owned = 0
+    for number in range(5):
+        contained = server.connect()
+        for name in range(5):
+            reply = contained.bus('RequestName', 'su', f'com.example.Names.N{number}x{name}', 4)
+            owned += reply.kind == rawbus.RETURN
+            if reply.kind == rawbus.ERROR:
+                t.failed(reply, 'LimitsExceeded')
+    t.true(owned <= 20, f'{owned} names')
+    t.true(owned >= 15, f'{owned} names')
+
+
+if __name__ == '__main__':
+    harness.main()
