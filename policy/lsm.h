@@ -21,6 +21,9 @@ void lsm_reload(const Config *config);
 /** lsm_is_enabled() - whether any module has to be asked; when false nothing below is called */
 bool lsm_is_enabled(void);
 
+/** lsm_get_feature() - what Features of org.freedesktop.DBus says: "AppArmor", "SELinux"; NULL while nothing mediates */
+const char *lsm_get_feature(void);
+
 /** lsm_decide() - may the message of @query pass? On a denial sets layer and rule of @ret_verdict */
 bool lsm_decide(const PolicyQuery *query, PolicyVerdict *ret_verdict);
 

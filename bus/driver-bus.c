@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interface org.freedesktop.DBus: its table, and the methods about the bus as a whole. Those
+ * about names, match rules and credentials have files of their own.
+ */
+#include "bus/driver-bus.h"
+
+#include "bus/activation.h"
+#include "bus/driver-announce.h"
+#include "bus/driver-credentials.h"
+#include "bus/driver-introspect.h"
+#include "bus/driver-matches.h"
+#include "bus/driver-names.h"
+#include "bus/driver.h"
+#include "bus/router.h"
+#include "policy/lsm.h"
+
+/* Answer of StartServiceByName. The other one, 1 for started, comes from the activation. */
+#define START_REPLY_ALREADY_RUNNING 2
+
+#define SYSTEMD_NAME "org.freedesktop.systemd1"
+#define SYSTEMD_PATH "/org/freedesktop/systemd1"
+#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
+
+static bool hello(MethodCall *call, void *user) {
+        Connection *caller = driver_caller(call);
+        Bus *bus = user;
+
+        if (caller->id != 0)
+                return method_fail(call, ERROR_FAILED, "Hello has been called before");
+        if (!connection_register(caller)) {
+                const ConfigLimits *limits = &bus->config->limits;
+
+                if (bus->n_completed >= limits->max_completed_connections)
+                        return driver_fail_limit(bus, call, "max_completed_connections",
+                                                 limits->max_completed_connections);
+                return driver_fail_limit(bus, call, "max_connections_per_user",
+                                         limits->max_connections_per_user);
+        }
+        driver_note_peaks(bus, caller);
+        writer_add_string(call->reply, caller->unique);
+        /* The reply tells the client who it is; it must have it before it gets signals that are
+         * about that. */
+        router_send_return(bus, caller, &call->message->view, call->reply);
+        call->answered = true;
+        driver_announce_unique(bus, caller, true);
+        return true;
+}
+
+static bool start_service_by_name(MethodCall *call, void *user) {
+        Bus *bus = user;
+        WireString name;
+        uint32_t flags;
+
+        if (!reader_get_string(&call->body, &name) || !reader_get_u32(&call->body, &flags))
+                return method_fail(call, ERROR_INVALID_ARGS, "A bus name and flags were expected");
+        if (!bus->activation || !driver_sees(bus, call->connection, name) ||
+            !activation_has(bus->activation, name))
+                return method_fail(call, ERROR_SERVICE_UNKNOWN,
+                                   "No service file provides the name \"%.*s\"", DRIVER_TEXT(name));
+        if (connection_find(bus, name)) {
+                writer_add_u32(call->reply, START_REPLY_ALREADY_RUNNING);
+                return true;
+        }
+        call->answered = true;
+        activation_start_service(bus->activation, call->connection, call->message->view.serial,
+                                 name);
+        return true;
+}
+
+/* With systemd's help it is systemd who starts services, so it must know their environment. */
+static void forward_environment(Bus *bus, Reader environment) {
+        static const MessageHeader header = {
+                .type = MESSAGE_TYPE_METHOD_CALL,
+                .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
+                .path = SYSTEMD_PATH,
+                .interface = SYSTEMD_MANAGER,
+                .member = "SetEnvironment",
+                .destination = SYSTEMD_NAME,
+        };
+        Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(SYSTEMD_NAME));
+        g_auto(Writer) body = { NULL };
+        WireString name, value;
+        Reader entry;
+        size_t mark;
+
+        if (!bus->config->systemd_activation || !systemd)
+                return;
+        writer_init(&body);
+        mark = writer_open_array(&body, "s");
+        while (reader_peek(&environment) == '{') {
+                g_autofree char *text = NULL;
+
+                if (!reader_enter(&environment, '{', &entry) || !reader_get_string(&entry, &name) ||
+                    !reader_get_string(&entry, &value))
+                        return;
+                text = g_strconcat(name.data, "=", value.data, NULL);
+                writer_add_string(&body, text);
+        }
+        writer_close_array(&body, mark);
+        if (!body.too_large)
+                router_call(bus, systemd, &header, &body);
+}
+
+static bool update_activation_environment(MethodCall *call, void *user) {
+        Reader environment, rest, entry;
+        WireString name, value;
+        Bus *bus = user;
+
+        if (!reader_enter(&call->body, 'a', &environment))
+                return method_fail(call, ERROR_INVALID_ARGS,
+                                   "A dictionary of strings was expected");
+        for (rest = environment; reader_peek(&rest) == '{';) {
+                if (!reader_enter(&rest, '{', &entry) || !reader_get_string(&entry, &name) ||
+                    !reader_get_string(&entry, &value))
+                        return method_fail(call, ERROR_INVALID_ARGS,
+                                           "A dictionary of strings was expected");
+                g_hash_table_replace(bus->environment, g_strdup(name.data), g_strdup(value.data));
+        }
+        forward_environment(bus, environment);
+        return true;
+}
+
+static bool reload_config(MethodCall *call, void *user) {
+        g_autoptr(GError) error = NULL;
+        Bus *bus = user;
+
+        if (!bus->hooks.reload(bus, &error))
+                return method_fail(call, ERROR_FAILED, "The configuration stays as it was: %s",
+                                   error ? error->message : "it could not be read");
+        return true;
+}
+
+static bool get_id(MethodCall *call, void *user) {
+        const Bus *bus = user;
+
+        writer_add_string(call->reply, bus->guid);
+        return true;
+}
+
+/* --- properties --- */
+
+static void get_features(Writer *writer, void *user) {
+        const char *lsm = lsm_get_feature();
+        size_t mark = writer_open_array(writer, "s");
+        const Bus *bus = user;
+
+        writer_add_string(writer, "ActivatableServicesChanged");
+        if (lsm)
+                writer_add_string(writer, lsm);
+        writer_add_string(writer, "HeaderFiltering");
+        if (bus->config->systemd_activation)
+                writer_add_string(writer, "SystemdActivation");
+        writer_close_array(writer, mark);
+}
+
+/* Interfaces that every bus has had for long are not worth to be told. */
+static bool is_interesting(const MethodTable *table) {
+        return !table->any_path && table != &driver_properties_interface;
+}
+
+static void get_interfaces(Writer *writer, void *user) {
+        size_t mark = writer_open_array(writer, "s");
+        const DriverTable *table;
+
+        for (unsigned i = 0; (table = driver_get_table(user, i)); i++)
+                if (is_interesting(table->table))
+                        writer_add_string(writer, table->table->interface);
+        writer_close_array(writer, mark);
+}
+
+/* --- the table, in the order in which the reference implementation lists it --- */
+
+static const MethodEntry methods[] = {
+        { "Hello", "", "s", hello, METHOD_ANY_PATH | METHOD_NO_HELLO },
+        { "RequestName", "su", "u", driver_request_name, METHOD_ANY_PATH },
+        { "ReleaseName", "s", "u", driver_release_name, METHOD_ANY_PATH },
+        { "StartServiceByName", "su", "u", start_service_by_name, METHOD_ANY_PATH },
+        { "UpdateActivationEnvironment", "a{ss}", "", update_activation_environment,
+          METHOD_PRIVILEGED },
+        { "NameHasOwner", "s", "b", driver_name_has_owner, METHOD_ANY_PATH },
+        { "ListNames", "", "as", driver_list_names, METHOD_ANY_PATH },
+        { "ListActivatableNames", "", "as", driver_list_activatable_names, METHOD_ANY_PATH },
+        { "AddMatch", "s", "", driver_add_match, METHOD_ANY_PATH },
+        { "RemoveMatch", "s", "", driver_remove_match, METHOD_ANY_PATH },
+        { "GetNameOwner", "s", "s", driver_get_name_owner, METHOD_ANY_PATH },
+        { "ListQueuedOwners", "s", "as", driver_list_queued_owners, METHOD_ANY_PATH },
+        { "GetConnectionUnixUser", "s", "u", driver_get_unix_user, METHOD_ANY_PATH },
+        { "GetConnectionUnixProcessID", "s", "u", driver_get_process_id, METHOD_ANY_PATH },
+        { "GetAdtAuditSessionData", "s", "ay", driver_get_audit_data, METHOD_ANY_PATH },
+        { "GetConnectionSELinuxSecurityContext", "s", "ay", driver_get_selinux_context,
+          METHOD_ANY_PATH },
+        { "ReloadConfig", "", "", reload_config, METHOD_ANY_PATH | METHOD_UNCONTAINED },
+        { "GetId", "", "s", get_id, METHOD_ANY_PATH },
+        { "GetConnectionCredentials", "s", "a{sv}", driver_get_credentials, METHOD_ANY_PATH },
+        { NULL, NULL, NULL, NULL, 0 },
+};
+
+static const SignalEntry signals[] = {
+        { "NameOwnerChanged", "sss" },
+        { "NameLost", "s" },
+        { "NameAcquired", "s" },
+        { "ActivatableServicesChanged", "" },
+        { NULL, NULL },
+};
+
+static const PropertyEntry properties[] = {
+        { "Features", "as", get_features, true },
+        { "Interfaces", "as", get_interfaces, true },
+        { NULL, NULL, NULL, false },
+};
+
+const MethodTable driver_bus_interface = {
+        .interface = DBUS_BUS_NAME,
+        .methods = methods,
+        .signals = signals,
+        .properties = properties,
+        .any_path = true,
+};

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names as clients ask for them: requests and releases are checked and announced here, bus/names
+ * decides them.
+ *
+ * A contained connection is answered as if the names that it may not know of did not exist.
+ */
+#include "bus/driver-names.h"
+
+#include "bus/activation.h"
+#include "bus/denials.h"
+#include "bus/driver-announce.h"
+#include "bus/driver.h"
+#include "policy/container-policy.h"
+#include "wire/syntax.h"
+
+/* Names that nobody can request or release: invalid ones, unique ones, that of the bus. */
+static bool check_name(MethodCall *call, WireString name) {
+        if (!syntax_is_bus_name(name.data, name.length))
+                return method_fail(call, ERROR_INVALID_ARGS, "\"%.*s\" is not a valid bus name",
+                                   DRIVER_TEXT(name));
+        if (name.data[0] == ':')
+                return method_fail(call, ERROR_INVALID_ARGS,
+                                   "\"%s\" is a unique name, which only the bus gives", name.data);
+        if (wire_string_is(name, DBUS_BUS_NAME))
+                return method_fail(call, ERROR_INVALID_ARGS, "%s is the name of the bus itself",
+                                   name.data);
+        return true;
+}
+
+static bool may_own(Bus *bus, Connection *caller, WireString name) {
+        PolicyVerdict verdict;
+        bool allowed = policy_decide_own(&caller->subject, name, &verdict);
+
+        if (!allowed || verdict.log)
+                denials_report_own(bus, caller, name, &verdict);
+        return allowed;
+}
+
+bool driver_request_name(MethodCall *call, void *user) {
+        Connection *caller = driver_caller(call);
+        NameChange change;
+        uint32_t flags, answer;
+        WireString name;
+        Bus *bus = user;
+
+        if (!reader_get_string(&call->body, &name) || !reader_get_u32(&call->body, &flags))
+                return method_fail(call, ERROR_INVALID_ARGS, "A bus name and flags were expected");
+        if (!check_name(call, name))
+                return false;
+        if (!may_own(bus, caller, name))
+                return method_fail(call, ERROR_ACCESS_DENIED, "You may not own the name \"%s\"",
+                                   name.data);
+        /* The unique name counts as well. As in the reference, being full also keeps from
+         * asking again for an own name. */
+        if (!quota_has_room(&caller->quota, QUOTA_NAMES, 2) ||
+            !names_request(&bus->names, &caller->names, name, flags, &answer, &change))
+                return driver_fail_limit(bus, call, "max_names_per_connection",
+                                         bus->config->limits.max_names_per_connection);
+        driver_note_peaks(bus, caller);
+        driver_announce(bus, &change);
+        if (change.changed && bus->activation)
+                activation_name_owned(bus->activation, change.name);
+        writer_add_u32(call->reply, answer);
+        return true;
+}
+
+bool driver_release_name(MethodCall *call, void *user) {
+        Connection *caller = driver_caller(call);
+        NameChange change;
+        WireString name;
+        uint32_t answer;
+        Bus *bus = user;
+
+        if (!reader_get_string(&call->body, &name))
+                return method_fail(call, ERROR_INVALID_ARGS, "A bus name was expected");
+        if (!check_name(call, name))
+                return false;
+        /* Whether somebody else owns it is not for everybody to know. */
+        if (caller->instance && !container_policy_may_own(caller->subject.container, name))
+                return method_fail(call, ERROR_ACCESS_DENIED, "You may not own the name \"%s\"",
+                                   name.data);
+        names_release(&bus->names, &caller->names, name, &answer, &change);
+        driver_announce(bus, &change);
+        writer_add_u32(call->reply, answer);
+        return true;
+}
+
+bool driver_name_has_owner(MethodCall *call, void *user) {
+        const Connection *owner = NULL;
+        Bus *bus = user;
+        WireString name;
+        bool is_bus;
+
+        if (!reader_get_string(&call->body, &name))
+                return method_fail(call, ERROR_INVALID_ARGS, "A bus name was expected");
+        is_bus = wire_string_is(name, DBUS_BUS_NAME);
+        if (!is_bus && driver_sees(bus, call->connection, name))
+                owner = connection_find(bus, name);
+        writer_add_bool(call->reply, is_bus || (owner && connection_is_active(owner)));
+        return true;
+}
+
+bool driver_get_name_owner(MethodCall *call, void *user) {
+        Connection *owner;
+        WireString name;
+
+        if (!driver_find_peer(user, call, &name, &owner))
+                return false;
+        writer_add_string(call->reply, owner ? owner->unique : DBUS_BUS_NAME);
+        return true;
+}
+
+static void write_queue(Bus *bus, MethodCall *call, const Name *name) {
+        LIST_FOREACH(node, &name->queue) {
+                const NameClaim *claim = CONTAINER_OF(node, NameClaim, queue);
+                const Connection *waiting = connection_of_names(claim->owner);
+
+                if (node == name->queue.next ||
+                    driver_sees(bus, call->connection, wire_string(waiting->unique)))
+                        writer_add_string(call->reply, waiting->unique);
+        }
+}
+
+bool driver_list_queued_owners(MethodCall *call, void *user) {
+        Connection *owner;
+        const Name *name;
+        WireString text;
+        Bus *bus = user;
+        size_t mark;
+
+        if (!driver_find_peer(bus, call, &text, &owner))
+                return false;
+        mark = writer_open_array(call->reply, "s");
+        name = owner ? names_find(&bus->names, text) : NULL;
+        if (name)
+                write_queue(bus, call, name);
+        else
+                writer_add_string(call->reply, owner ? owner->unique : DBUS_BUS_NAME);
+        writer_close_array(call->reply, mark);
+        return true;
+}
+
+/* --- lists --- */
+
+/* Where a visited name goes, if the caller may know it. */
+typedef struct Listing {
+        Bus *bus;
+        MethodCall *call;
+} Listing;
+
+static void list_one(const Listing *listing, WireString name) {
+        if (driver_sees(listing->bus, listing->call->connection, name))
+                writer_add_string_n(listing->call->reply, name);
+}
+
+static void list_owned(const Name *name, void *user) {
+        list_one(user, (WireString){ .data = name->text, .length = name->length });
+}
+
+static void list_activatable(const char *name, void *user) {
+        list_one(user, wire_string(name));
+}
+
+bool driver_list_names(MethodCall *call, void *user) {
+        Bus *bus = user;
+        Listing listing = { .bus = bus, .call = call };
+        size_t mark = writer_open_array(call->reply, "s");
+
+        writer_add_string(call->reply, DBUS_BUS_NAME);
+        LIST_FOREACH(node, &bus->all) {
+                const Connection *connection = CONTAINER_OF(node, Connection, all);
+
+                if (connection_is_active(connection))
+                        list_one(&listing, wire_string(connection->unique));
+        }
+        names_foreach(&bus->names, list_owned, &listing);
+        writer_close_array(call->reply, mark);
+        return true;
+}
+
+bool driver_list_activatable_names(MethodCall *call, void *user) {
+        Bus *bus = user;
+        Listing listing = { .bus = bus, .call = call };
+        size_t mark = writer_open_array(call->reply, "s");
+
+        writer_add_string(call->reply, DBUS_BUS_NAME);
+        if (bus->activation)
+                activation_foreach(bus->activation, list_activatable, &listing);
+        writer_close_array(call->reply, mark);
+        return true;
+}

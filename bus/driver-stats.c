@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Statistics, with the keys of the reference implementation, for people who look for a leak or a
+ * flood.
+ *
+ * Everything is read where it is counted anyway, which is mostly the quotas. What the reference
+ * implementation tells of its own allocator is 0 here: there is no such allocator.
+ */
+#include "bus/driver-stats.h"
+
+#include "bus/driver.h"
+
+#define CLAMP_U32(value) ((uint32_t)MIN((uint64_t)(value), UINT32_MAX))
+
+static void add(Writer *reply, const char *key, uint64_t value) {
+        writer_add_entry_u32(reply, key, CLAMP_U32(value));
+}
+
+/* Unique names count, as they do against max_names_per_connection. */
+static void add_names(Writer *reply, const Bus *bus) {
+        const DriverPeaks *peaks = driver_get_peaks(bus);
+
+        add(reply, "BusNames", driver_count_names(bus));
+        add(reply, "PeakBusNames", peaks->n_names);
+        add(reply, "PeakBusNamesPerConnection", peaks->n_names_of_one);
+}
+
+static bool get_stats(MethodCall *call, void *user) {
+        static uint32_t serial;
+        const Bus *bus = user;
+        const DriverPeaks *peaks = driver_get_peaks(bus);
+        size_t mark = writer_open_array(call->reply, "{sv}");
+
+        add(call->reply, "Serial", serial++);
+        add(call->reply, "ListMemPoolUsedBytes", 0);
+        add(call->reply, "ListMemPoolCachedBytes", 0);
+        add(call->reply, "ListMemPoolAllocatedBytes", 0);
+        add(call->reply, "ActiveConnections", bus->n_completed);
+        add(call->reply, "IncompleteConnections", bus->n_incomplete);
+        add(call->reply, "MatchRules", match_index_get_n_rules(bus->matches));
+        add(call->reply, "PeakMatchRules", peaks->n_matches);
+        add(call->reply, "PeakMatchRulesPerConnection", peaks->n_matches_of_one);
+        add_names(call->reply, bus);
+        writer_close_array(call->reply, mark);
+        return true;
+}
+
+static void add_connection(Writer *reply, const Connection *peer) {
+        const Quota *quota = &peer->quota;
+
+        add(reply, "MatchRules", quota->used[QUOTA_MATCHES]);
+        add(reply, "PeakMatchRules", quota->peak[QUOTA_MATCHES]);
+        add(reply, "BusNames", quota->used[QUOTA_NAMES] + 1);
+        add(reply, "PeakBusNames", quota->peak[QUOTA_NAMES] + 1);
+        writer_add_entry_string(reply, "UniqueName", peer->unique);
+        add(reply, "IncomingBytes", quota->used[QUOTA_INCOMING_BYTES]);
+        add(reply, "IncomingFDs", quota->used[QUOTA_INCOMING_FDS]);
+        add(reply, "PeakIncomingBytes", quota->peak[QUOTA_INCOMING_BYTES]);
+        add(reply, "PeakIncomingFDs", quota->peak[QUOTA_INCOMING_FDS]);
+        add(reply, "OutgoingBytes", quota->used[QUOTA_OUTGOING_BYTES]);
+        add(reply, "OutgoingFDs", quota->used[QUOTA_OUTGOING_FDS]);
+        add(reply, "PeakOutgoingBytes", quota->peak[QUOTA_OUTGOING_BYTES]);
+        add(reply, "PeakOutgoingFDs", quota->peak[QUOTA_OUTGOING_FDS]);
+}
+
+static bool get_connection_stats(MethodCall *call, void *user) {
+        static uint32_t serial;
+        Connection *peer;
+        WireString name;
+        size_t mark;
+
+        if (!driver_find_peer(user, call, &name, &peer))
+                return false;
+        if (!peer)
+                return method_fail(call, ERROR_INVALID_ARGS, "The bus is no connection of itself");
+        mark = writer_open_array(call->reply, "{sv}");
+        add(call->reply, "Serial", serial++);
+        add_connection(call->reply, peer);
+        writer_close_array(call->reply, mark);
+        return true;
+}
+
+static void write_rule(const MatchRule *rule, void *user) {
+        g_autofree char *text = match_rule_to_text(rule);
+
+        writer_add_string(user, text);
+}
+
+static void write_rules_of(Writer *reply, const Connection *connection) {
+        size_t mark;
+
+        writer_open_struct(reply, "{sas}");
+        writer_add_string(reply, connection->unique);
+        mark = writer_open_array(reply, "s");
+        match_owner_foreach(&connection->matches, write_rule, reply);
+        writer_close_array(reply, mark);
+        writer_close_struct(reply);
+}
+
+static bool get_all_match_rules(MethodCall *call, void *user) {
+        size_t mark = writer_open_array(call->reply, "{sas}");
+        const Bus *bus = user;
+
+        LIST_FOREACH(node, &bus->all) {
+                const Connection *connection = CONTAINER_OF(node, Connection, all);
+
+                if (connection_is_active(connection))
+                        write_rules_of(call->reply, connection);
+        }
+        writer_close_array(call->reply, mark);
+        return true;
+}
+
+static const MethodEntry methods[] = {
+        { "GetStats", "", "a{sv}", get_stats, METHOD_UNCONTAINED },
+        { "GetConnectionStats", "s", "a{sv}", get_connection_stats, METHOD_UNCONTAINED },
+        { "GetAllMatchRules", "", "a{sas}", get_all_match_rules, METHOD_UNCONTAINED },
+        { NULL, NULL, NULL, NULL, 0 },
+};
+
+const MethodTable driver_stats_interface = {
+        .interface = "org.freedesktop.DBus.Debug.Stats",
+        .methods = methods,
+};
