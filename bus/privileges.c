@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rights and limits of the process. Capabilities are set by the system call itself: one bit in one struct needs no
+ * library.
+ */
+#include "bus/privileges.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ROOT_DESCRIPTORS 65536
+
+static struct rlimit child_limit;
+static bool limit_was_raised;
+
+static bool fail(GError **error, int code, const char *what, const char *user) {
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "Cannot run as user \"%s\": %s: %s", user, what,
+                    g_strerror(code));
+        return false;
+}
+
+/* A number needs no entry in the user database, a name does. */
+static bool find_user(const char *user, struct passwd *ret_entry, char **ret_name, GError **error) {
+        guint64 uid;
+        bool numeric = g_ascii_string_to_unsigned(user, 10, 0, UINT32_MAX - 1, &uid, NULL);
+        struct passwd *entry;
+
+        errno = 0;
+        entry = numeric ? getpwuid((uid_t)uid) : getpwnam(user);
+        if (entry) {
+                *ret_entry = *entry;
+                *ret_name = g_strdup(entry->pw_name);
+                return true;
+        }
+        if (numeric) {
+                *ret_entry = (struct passwd){ .pw_uid = (uid_t)uid, .pw_gid = (gid_t)uid };
+                *ret_name = NULL;
+                return true;
+        }
+        return fail(error, errno ? errno : ENOENT, "looking it up", user);
+}
+
+static bool has_audit_write(void) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = { 0 };
+
+        return syscall(SYS_capget, &header, data) == 0 && (data[0].permitted & (1u << CAP_AUDIT_WRITE));
+}
+
+static bool keep_only(uint32_t capabilities) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = { { .effective = capabilities, .permitted = capabilities } };
+
+        return syscall(SYS_capset, &header, data) == 0;
+}
+
+static bool change_ids(const struct passwd *entry, const char *name, const char *user, GError **error) {
+        int r = name ? initgroups(name, entry->pw_gid) : setgroups(0, NULL);
+
+        if (r < 0)
+                return fail(error, errno, "setting its groups", user);
+        if (setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0)
+                return fail(error, errno, "changing the group", user);
+        if (setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
+                return fail(error, errno, "changing the user", user);
+        return true;
+}
+
+bool privileges_change_user(const char *user, GError **error) {
+        g_autofree char *name = NULL;
+        struct passwd entry = { 0 };
+
+        if (!find_user(user, &entry, &name, error))
+                return false;
+        if (geteuid() == entry.pw_uid)
+                return true;
+        bool audit = has_audit_write();
+
+        if (audit && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                return fail(error, errno, "keeping capabilities", user);
+        if (!change_ids(&entry, name, user, error))
+                return false;
+        if (audit && (!keep_only(1u << CAP_AUDIT_WRITE) || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0))
+                return fail(error, errno, "giving up capabilities", user);
+        return true;
+}
+
+void privileges_raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        child_limit = limit;
+        limit_was_raised = true;
+        if (geteuid() == 0 && limit.rlim_max != RLIM_INFINITY && limit.rlim_max < ROOT_DESCRIPTORS) {
+                struct rlimit wanted = { ROOT_DESCRIPTORS, ROOT_DESCRIPTORS };
+
+                if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+                        return;
+                log_message(LOG_LEVEL_DEBUG, "Cannot raise the limit of open files to %d: %s", ROOT_DESCRIPTORS,
+                            g_strerror(errno));
+        }
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                log_message(LOG_LEVEL_DEBUG, "Cannot raise the limit of open files: %s", g_strerror(errno));
+}
+
+const struct rlimit *privileges_get_child_descriptor_limit(void) {
+        return limit_was_raised ? &child_limit : NULL;
+}
