@@ -2,16 +2,17 @@
 /*
  * Validation of marshalled values against their signature.
  *
- * check_value() walks along the signature and along the bytes at once: given a type and a cursor it moves the
- * cursor behind the value and returns the position behind the type. For an array it does so once for each
- * element, starting from the same position:
+ * check_value() walks along the signature and along the bytes at once: given a type and a cursor it
+ * moves the cursor behind the value and returns the position behind the type. For an array it does
+ * so once for each element, starting from the same position:
  *
  *     signature   a ( s u ) b          check_value("a(su)b") returns "b"
  *                   ^---^ once for each element, until the bytes of the array are used up
  *
- * It recurses into containers, at most PROTOCOL_MAX_DEPTH deep. Time is linear in the size of the message: every
- * value but an empty array moves both the cursor and the position, and behind an empty array the rest of its type
- * is skipped with a table that is made at most once for each signature in the message.
+ * It recurses into containers, at most PROTOCOL_MAX_DEPTH deep. Time is linear in the size of the
+ * message: every value but an empty array moves both the cursor and the position, and behind an
+ * empty array the rest of its type is skipped with a table that is made at most once for each
+ * signature in the message.
  */
 #include "wire/body.h"
 
@@ -24,7 +25,8 @@
 typedef struct Types {
         const char *start, *end;
         bool has_ends;
-        uint8_t ends[PROTOCOL_MAX_SIGNATURE]; /* of the complete type that starts here; set with has_ends */
+        /* Of the complete type that starts here; set with has_ends. */
+        uint8_t ends[PROTOCOL_MAX_SIGNATURE];
 } Types;
 
 /* Moves to the next multiple of @alignment, at most the end, over zero bytes. */
@@ -123,16 +125,18 @@ static bool check_basic(BodyCursor *cursor, char code) {
         }
 }
 
-static const char *check_container(BodyCursor *cursor, Types *types, const char *type, unsigned depth);
+static const char *check_container(BodyCursor *cursor, Types *types, const char *type,
+                                   unsigned depth);
 
 /* Return: behind @type, NULL when the value is not valid. */
-static inline const char *check_value(BodyCursor *cursor, Types *types, const char *type, unsigned depth) {
+static inline const char *check_value(BodyCursor *cursor, Types *types, const char *type,
+                                      unsigned depth) {
         if (syntax_type_is_basic(*type))
                 return check_basic(cursor, *type) ? type + 1 : NULL;
         return check_container(cursor, types, type, depth);
 }
 
-/* Fills the table from the back: the end of an array is that of its element, that of a struct behind its bracket. */
+/* From the back: the end of an array is that of its element, a struct's is behind its bracket. */
 static void find_ends(Types *types) {
         uint8_t closing[PROTOCOL_MAX_SIGNATURE];
         size_t n = (size_t)(types->end - types->start), n_open = 0;
@@ -168,7 +172,8 @@ static const char *skip_type(Types *types, const char *type) {
 }
 
 /* Elements until the end of the array, which is where @cursor ends. */
-static const char *check_elements(BodyCursor *cursor, Types *types, const char *element, unsigned depth) {
+static const char *check_elements(BodyCursor *cursor, Types *types, const char *element,
+                                  unsigned depth) {
         const char *behind;
 
         switch (*element) {
@@ -190,7 +195,8 @@ static const char *check_elements(BodyCursor *cursor, Types *types, const char *
         }
 }
 
-static const char *check_array(BodyCursor *cursor, Types *types, const char *element, unsigned depth) {
+static const char *check_array(BodyCursor *cursor, Types *types, const char *element,
+                               unsigned depth) {
         size_t fixed_size = syntax_type_fixed_size(*element), end = cursor->end;
         const char *behind;
         uint32_t n;
@@ -213,7 +219,8 @@ static const char *check_array(BodyCursor *cursor, Types *types, const char *ele
 }
 
 /* @type: behind the opening bracket. */
-static const char *check_struct(BodyCursor *cursor, Types *types, const char *type, unsigned depth) {
+static const char *check_struct(BodyCursor *cursor, Types *types, const char *type,
+                                unsigned depth) {
         if (!skip_padding(cursor, 8))
                 return NULL;
         while (type && *type != ')' && *type != '}')
@@ -221,7 +228,8 @@ static const char *check_struct(BodyCursor *cursor, Types *types, const char *ty
         return type ? type + 1 : NULL;
 }
 
-static const char *check_container(BodyCursor *cursor, Types *types, const char *type, unsigned depth) {
+static const char *check_container(BodyCursor *cursor, Types *types, const char *type,
+                                   unsigned depth) {
         if (depth >= PROTOCOL_MAX_DEPTH)
                 return NULL;
         switch (*type) {
@@ -243,10 +251,12 @@ bool body_check_variant(BodyCursor *cursor, unsigned depth) {
         signature = take_signature(cursor, &n);
         if (signature && n == 1 && syntax_type_is_basic(*signature))
                 return check_basic(cursor, *signature);
-        return signature && syntax_is_single_type(signature, n) && body_check_values(cursor, signature, n, depth + 1);
+        return signature && syntax_is_single_type(signature, n) &&
+               body_check_values(cursor, signature, n, depth + 1);
 }
 
-bool body_check_values(BodyCursor *cursor, const char *signature, size_t n_signature, unsigned depth) {
+bool body_check_values(BodyCursor *cursor, const char *signature, size_t n_signature,
+                       unsigned depth) {
         const char *type = signature;
         Types types;
 
@@ -258,7 +268,8 @@ bool body_check_values(BodyCursor *cursor, const char *signature, size_t n_signa
         return type;
 }
 
-bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature, bool big_endian) {
+bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature,
+                           bool big_endian) {
         BodyCursor cursor = { .bytes = body, .end = n_body, .big_endian = big_endian };
 
         /* What most messages are: one string, one array of bytes, or nothing. */
@@ -266,5 +277,6 @@ bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signat
                 return n_body == 0;
         if (signature.length == 1 && signature.data[0] == 's')
                 return check_string(&cursor) && cursor.offset == n_body;
-        return body_check_values(&cursor, signature.data, signature.length, 0) && cursor.offset == n_body;
+        return body_check_values(&cursor, signature.data, signature.length, 0) &&
+               cursor.offset == n_body;
 }

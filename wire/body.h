@@ -19,7 +19,8 @@ typedef struct BodyCursor {
  * @cursor: is behind the values on success
  * @depth:  containers that are open around them
  */
-bool body_check_values(BodyCursor *cursor, const char *signature, size_t n_signature, unsigned depth);
+bool body_check_values(BodyCursor *cursor, const char *signature, size_t n_signature,
+                       unsigned depth);
 
 /** body_check_variant() - validates one variant: its signature and its value */
 bool body_check_variant(BodyCursor *cursor, unsigned depth);

@@ -46,7 +46,7 @@ static inline void bytes_put_u32(uint8_t *bytes, uint32_t value, bool big_endian
         memcpy(bytes, &value, sizeof(value));
 }
 
-/** bytes_are_padding() - whether the less than eight bytes from @offset up to @aligned, a multiple of 2, 4 or 8, are zero */
+/** bytes_are_padding() - whether the bytes from @offset to @aligned, less than eight, are zero */
 static inline bool bytes_are_padding(const uint8_t *bytes, size_t offset, size_t aligned) {
         size_t n = aligned - offset;
         uint64_t word;
@@ -57,7 +57,7 @@ static inline bool bytes_are_padding(const uint8_t *bytes, size_t offset, size_t
                                 return false;
                 return true;
         }
-        /* No loop: how many there are cannot be predicted. The padding is at the upper end of the word. */
+        /* No loop: its length cannot be predicted. The padding is the upper end of the word. */
         memcpy(&word, bytes + aligned - 8, sizeof(word));
         return GUINT64_FROM_LE(word) >> (8 * (7 - n)) >> 8 == 0;
 }

@@ -2,14 +2,15 @@
 /*
  * The header of a message: validation and the view.
  *
- * A header is sixteen fixed bytes, the last four of which are the length of the field array, then the fields, each
- * a struct of a code and a variant, then padding to eight. The first bytes of a known field are constant:
+ * A header is sixteen fixed bytes, the last four of which are the length of the field array, then
+ * the fields, each a struct of a code and a variant, then padding to eight. The first bytes of a
+ * known field are constant:
  *
  *     07 01 's' 00  05 00 00 00  ':'  '1'  '.'  '4'  '2'  00  00 00
- *     code signature   length    text                    NUL  padding, part of the next field or the header
+ *     code signature   length    text                    NUL  padding
  *
- * so that one four byte compare checks the code and the type of the field that is expected behind it. Fields of
- * codes that the bus does not know go the general way of body.c.
+ * so that one four byte compare checks the code and the type of the field that is expected behind
+ * it. Fields of codes that the bus does not know go the general way of body.c.
  *
  * What is forwarded is remembered as spans. A client sends known fields only, so that there is one.
  */
@@ -42,7 +43,8 @@ static const uint16_t required_fields[] = {
         [MESSAGE_TYPE_METHOD_CALL] = FIELD_BIT(FIELD_PATH) | FIELD_BIT(FIELD_MEMBER),
         [MESSAGE_TYPE_METHOD_RETURN] = FIELD_BIT(FIELD_REPLY_SERIAL),
         [MESSAGE_TYPE_ERROR] = FIELD_BIT(FIELD_ERROR_NAME) | FIELD_BIT(FIELD_REPLY_SERIAL),
-        [MESSAGE_TYPE_SIGNAL] = FIELD_BIT(FIELD_PATH) | FIELD_BIT(FIELD_INTERFACE) | FIELD_BIT(FIELD_MEMBER),
+        [MESSAGE_TYPE_SIGNAL] =
+                FIELD_BIT(FIELD_PATH) | FIELD_BIT(FIELD_INTERFACE) | FIELD_BIT(FIELD_MEMBER),
 };
 
 /* The state of one pass over the fields. */
@@ -56,12 +58,14 @@ size_t message_frame_size(const uint8_t *bytes, size_t max_size) {
         bool big_endian = bytes[OFFSET_ENDIAN] == 'B';
         uint64_t n_fields, n_body, size;
 
-        if ((!big_endian && bytes[OFFSET_ENDIAN] != 'l') || bytes[OFFSET_VERSION] != PROTOCOL_VERSION)
+        if ((!big_endian && bytes[OFFSET_ENDIAN] != 'l') ||
+            bytes[OFFSET_VERSION] != PROTOCOL_VERSION)
                 return 0;
         n_body = bytes_get_u32(bytes + OFFSET_BODY_LENGTH, big_endian);
         n_fields = bytes_get_u32(bytes + OFFSET_FIELDS_LENGTH, big_endian);
         size = ((PROTOCOL_FIXED_HEADER + n_fields + 7) & ~(uint64_t)7) + n_body;
-        if (n_fields > MAX_FIELDS || size > MIN(max_size, (size_t)PROTOCOL_MAX_MESSAGE - MESSAGE_MAX_STAMP))
+        if (n_fields > MAX_FIELDS ||
+            size > MIN(max_size, (size_t)PROTOCOL_MAX_MESSAGE - MESSAGE_MAX_STAMP))
                 return 0;
         return (size_t)size;
 }
@@ -69,9 +73,9 @@ size_t message_frame_size(const uint8_t *bytes, size_t max_size) {
 /* Type code that the value of a known field has. */
 static inline char field_type(unsigned code) {
         static const char types[] = {
-                [FIELD_PATH] = 'o',         [FIELD_INTERFACE] = 's',   [FIELD_MEMBER] = 's',
-                [FIELD_ERROR_NAME] = 's',   [FIELD_REPLY_SERIAL] = 'u', [FIELD_DESTINATION] = 's',
-                [FIELD_SENDER] = 's',       [FIELD_SIGNATURE] = 'g',   [FIELD_UNIX_FDS] = 'u',
+                [FIELD_PATH] = 'o',       [FIELD_INTERFACE] = 's',    [FIELD_MEMBER] = 's',
+                [FIELD_ERROR_NAME] = 's', [FIELD_REPLY_SERIAL] = 'u', [FIELD_DESTINATION] = 's',
+                [FIELD_SENDER] = 's',     [FIELD_SIGNATURE] = 'g',    [FIELD_UNIX_FDS] = 'u',
         };
 
         return types[code];
@@ -96,12 +100,14 @@ static inline bool take_text(FieldParser *parser, size_t n_length, WireString *r
 static inline bool take_u32(FieldParser *parser, uint32_t *ret_value) {
         if (parser->end - parser->offset < 8)
                 return false;
-        *ret_value = bytes_get_u32(parser->view->bytes + parser->offset + 4, parser->view->big_endian);
+        *ret_value =
+                bytes_get_u32(parser->view->bytes + parser->offset + 4, parser->view->big_endian);
         parser->offset += 8;
         return true;
 }
 
-static inline bool take_name(FieldParser *parser, bool (*is_valid)(const char *, size_t), WireString *ret_text) {
+static inline bool take_name(FieldParser *parser, bool (*is_valid)(const char *, size_t),
+                             WireString *ret_text) {
         return take_text(parser, 4, ret_text) && is_valid(ret_text->data, ret_text->length);
 }
 
@@ -118,7 +124,8 @@ static MessageError parse_value(FieldParser *parser, unsigned code) {
                 break;
         case FIELD_INTERFACE:
                 valid = take_name(parser, syntax_is_interface, &view->interface);
-                if (valid && wire_string_equal(view->interface, WIRE_STRING_LITERAL(DBUS_LOCAL_INTERFACE)))
+                if (valid &&
+                    wire_string_equal(view->interface, WIRE_STRING_LITERAL(DBUS_LOCAL_INTERFACE)))
                         return MESSAGE_RESERVED_NAME;
                 break;
         case FIELD_MEMBER:
@@ -222,7 +229,8 @@ MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *re
         unsigned required;
 
         memset(view, 0, offsetof(MessageView, spans));
-        if (n_bytes < PROTOCOL_FIXED_HEADER || message_frame_size(bytes, PROTOCOL_MAX_MESSAGE) != n_bytes)
+        if (n_bytes < PROTOCOL_FIXED_HEADER ||
+            message_frame_size(bytes, PROTOCOL_MAX_MESSAGE) != n_bytes)
                 return MESSAGE_BAD_HEADER;
         view->bytes = bytes;
         view->n_bytes = (uint32_t)n_bytes;
@@ -235,14 +243,16 @@ MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *re
         if (view->type == MESSAGE_TYPE_INVALID || view->serial == 0)
                 return MESSAGE_BAD_HEADER;
 
-        parser.end = PROTOCOL_FIXED_HEADER + bytes_get_u32(bytes + OFFSET_FIELDS_LENGTH, view->big_endian);
+        parser.end = PROTOCOL_FIXED_HEADER +
+                     bytes_get_u32(bytes + OFFSET_FIELDS_LENGTH, view->big_endian);
         error = parse_fields(&parser);
         if (error != MESSAGE_OK)
                 return error;
         required = view->type < G_N_ELEMENTS(required_fields) ? required_fields[view->type] : 0;
         if ((parser.seen & required) != required)
                 return MESSAGE_BAD_FIELD;
-        if (!message_body_is_valid(message_view_body(view), view->n_body, view->signature, view->big_endian))
+        if (!message_body_is_valid(message_view_body(view), view->n_body, view->signature,
+                                   view->big_endian))
                 return MESSAGE_BAD_BODY;
         return MESSAGE_OK;
 }
@@ -267,7 +277,8 @@ void message_get_args(const MessageView *view, unsigned n_wanted, MessageArgs *r
 
         ret_args->n_args = 0;
         reader_init(&reader, view);
-        while (ret_args->n_args < MIN(n_wanted, G_N_ELEMENTS(ret_args->types)) && (type = reader_peek(&reader))) {
+        while (ret_args->n_args < MIN(n_wanted, G_N_ELEMENTS(ret_args->types)) &&
+               (type = reader_peek(&reader))) {
                 if (!read_arg(&reader, type, &ret_args->texts[ret_args->n_args]))
                         return;
                 ret_args->types[ret_args->n_args++] = type;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking into method tables: the entry of a call, and what introspection says about all entries. */
+/* Looking into method tables: the entry of a call, and what introspection says about all. */
 #include "wire/method.h"
 
 #include "wire/syntax.h"
@@ -24,13 +24,15 @@ const MethodEntry *method_table_find(const MethodTable *table, WireString member
         return NULL;
 }
 
-/* One <arg> for each complete type of @signature; @direction NULL for signals, whose arguments have none. */
+/* One <arg> for each complete type of @signature; @direction NULL for signals, whose arguments have
+ * none. */
 static void append_args(GString *xml, const char *signature, const char *direction) {
         for (const char *type = signature; *type; type += syntax_type_length(type)) {
                 int n = (int)syntax_type_length(type);
 
                 if (direction)
-                        g_string_append_printf(xml, "      <arg direction=\"%s\" type=\"%.*s\"/>\n", direction, n, type);
+                        g_string_append_printf(xml, "      <arg direction=\"%s\" type=\"%.*s\"/>\n",
+                                               direction, n, type);
                 else
                         g_string_append_printf(xml, "      <arg type=\"%.*s\"/>\n", n, type);
         }
@@ -52,8 +54,8 @@ static void append_method(GString *xml, const MethodEntry *entry) {
 }
 
 static void append_property(GString *xml, const PropertyEntry *entry) {
-        g_string_append_printf(xml, "    <property name=\"%s\" type=\"%s\" access=\"read\">\n", entry->name,
-                               entry->signature);
+        g_string_append_printf(xml, "    <property name=\"%s\" type=\"%s\" access=\"read\">\n",
+                               entry->name, entry->signature);
         append_annotation(xml, "org.freedesktop.DBus.Property.EmitsChangedSignal",
                           entry->constant ? "const" : "false");
         g_string_append(xml, "    </property>\n");

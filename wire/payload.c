@@ -49,8 +49,9 @@ static void move_text(WireString *text, const uint8_t *from, const uint8_t *to) 
 
 /* Lets @view look at equal bytes at another place. */
 static void view_move(MessageView *view, const uint8_t *to) {
-        WireString *texts[] = { &view->path,        &view->interface, &view->member,   &view->error_name,
-                                &view->destination, &view->sender,    &view->signature };
+        WireString *texts[] = { &view->path,       &view->interface,   &view->member,
+                                &view->error_name, &view->destination, &view->sender,
+                                &view->signature };
 
         for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
                 move_text(texts[i], view->bytes, to);

@@ -2,16 +2,17 @@
 /*
  * Decoding of bodies.
  *
- * A Reader is a position in the bytes and one in the signature. What it reads has been validated as a whole by
- * message_parse(); the bounds are checked again here, so that a mistake in a handler or in stored bytes makes
- * the reader fail and nothing worse. A copy of a Reader is a bookmark.
+ * A Reader is a position in the bytes and one in the signature. What it reads has been validated as
+ * a whole by message_parse(); the bounds are checked again here, so that a mistake in a handler or
+ * in stored bytes makes the reader fail and nothing worse. A copy of a Reader is a bookmark.
  */
 #include "wire/reader.h"
 
 #include "wire/bytes.h"
 #include "wire/syntax.h"
 
-void reader_init_bytes(Reader *reader, const uint8_t *bytes, size_t n_bytes, WireString signature, bool big_endian) {
+void reader_init_bytes(Reader *reader, const uint8_t *bytes, size_t n_bytes, WireString signature,
+                       bool big_endian) {
         *reader = (Reader){
                 .bytes = bytes,
                 .end = n_bytes,
@@ -24,7 +25,8 @@ void reader_init_bytes(Reader *reader, const uint8_t *bytes, size_t n_bytes, Wir
 void reader_init(Reader *reader, const MessageView *view) {
         WireString signature = view->signature.data ? view->signature : WIRE_STRING_LITERAL("");
 
-        reader_init_bytes(reader, message_view_body(view), view->n_body, signature, view->big_endian);
+        reader_init_bytes(reader, message_view_body(view), view->n_body, signature,
+                          view->big_endian);
 }
 
 char reader_peek(const Reader *reader) {
@@ -50,7 +52,7 @@ static bool begin(Reader *reader, char code, size_t n_bytes) {
         return true;
 }
 
-/* The value, whose type is @n_type long, has been read; in an array the next is of the same type. */
+/* The value, of a type @n_type long, has been read; in an array the next is of the same type. */
 static void advance_type(Reader *reader, size_t n_type) {
         reader->type += n_type;
         if (reader->element_type && reader->type == reader->type_end)
@@ -110,7 +112,8 @@ static bool take_text(Reader *reader, size_t n_length, WireString *ret_value) {
         length = n_length == 1 ? bytes[0] : bytes_get_u32(bytes, reader->big_endian);
         if (n_left - n_length <= length || bytes[n_length + length] != '\0')
                 return fail(reader);
-        *ret_value = (WireString){ .data = (const char *)bytes + n_length, .length = (uint32_t)length };
+        *ret_value =
+                (WireString){ .data = (const char *)bytes + n_length, .length = (uint32_t)length };
         reader->offset += n_length + length + 1;
         return true;
 }
@@ -240,7 +243,8 @@ bool reader_skip(Reader *reader) {
         return reader_enter(reader, code, &inside);
 }
 
-bool reader_raw(Reader *reader, const uint8_t **ret_bytes, size_t *ret_n_bytes, WireString *ret_signature) {
+bool reader_raw(Reader *reader, const uint8_t **ret_bytes, size_t *ret_n_bytes,
+                WireString *ret_signature) {
         const char *type = reader->type;
         char code = reader_peek(reader);
         size_t start;

@@ -7,9 +7,10 @@
  *     WAIT_DATA    error         see below      error               FAILED   rejected   rejected
  *     WAIT_BEGIN   error         error          agreed              DONE     rejected   rejected
  *
- * Both AUTH and DATA lead to WAIT_BEGIN when the identity is accepted and back to WAIT_AUTH when not; AUTH EXTERNAL
- * without a response leads to WAIT_DATA. Errors leave the state as it is. Of an identity there is only one: the
- * kernel has said who the peer is, and all that the peer can do is to agree.
+ * Both AUTH and DATA lead to WAIT_BEGIN when the identity is accepted and back to WAIT_AUTH when
+ * not; AUTH EXTERNAL without a response leads to WAIT_DATA. Errors leave the state as it is. Of an
+ * identity there is only one: the kernel has said who the peer is, and all that the peer can do is
+ * to agree.
  */
 #include "wire/sasl.h"
 
@@ -28,7 +29,8 @@ typedef struct Command {
         void (*handle)(Sasl *sasl, Text arguments, GString *output);
 } Command;
 
-void sasl_init(Sasl *sasl, SaslMechanisms mechanisms, uid_t uid, const char *guid, bool can_pass_fds) {
+void sasl_init(Sasl *sasl, SaslMechanisms mechanisms, uid_t uid, const char *guid,
+               bool can_pass_fds) {
         *sasl = (Sasl){
                 .state = SASL_WAIT_NUL,
                 .mechanisms = mechanisms,
@@ -231,7 +233,7 @@ static bool is_over(const Sasl *sasl) {
         return sasl->state == SASL_DONE || sasl->state == SASL_FAILED;
 }
 
-/* Consumes one line. Return: its bytes with the line end, 0 when there is no whole line within @n_input. */
+/* Consumes one line. Return: its bytes with the line end, 0 when no whole line is there. */
 static size_t feed_line(Sasl *sasl, const uint8_t *input, size_t n_input, GString *output) {
         const uint8_t *end = memmem(input, n_input, "\r\n", 2);
         Text line = { .data = (const char *)input };

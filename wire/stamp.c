@@ -6,8 +6,8 @@
  *             span                                        span
  *     fixed | PATH MEMBER DESTINATION SIGNATURE | stamp | padding | body
  *
- * Fields start 8-aligned, so that a span can move by any multiple of eight without a look inside. The stamp of
- * a sender is made once, for both byte orders.
+ * Fields start 8-aligned, so that a span can move by any multiple of eight without a look inside.
+ * The stamp of a sender is made once, for both byte orders.
  */
 #include "wire/message.h"
 
@@ -18,7 +18,8 @@
 G_STATIC_ASSERT(sizeof(((MessageStamp *)NULL)->little) + 8 <= MESSAGE_MAX_STAMP);
 
 /* Writes a field whose value is text, behind zero padding. Return: offset behind it. */
-static size_t put_field(uint8_t *out, size_t offset, uint8_t code, char type, const char *text, bool big_endian) {
+static size_t put_field(uint8_t *out, size_t offset, uint8_t code, char type, const char *text,
+                        bool big_endian) {
         size_t length = strlen(text);
 
         offset = bytes_align(offset, 8);
@@ -49,7 +50,8 @@ static inline size_t stamp_size(const MessageStamp *stamp, StampForm form) {
         return form == STAMP_SENDER ? stamp->n_sender : stamp->n_both;
 }
 
-size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp, StampForm form) {
+size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp,
+                                   StampForm form) {
         size_t n = PROTOCOL_FIXED_HEADER;
 
         for (unsigned i = 0; i < view->n_spans; i++)
@@ -58,7 +60,8 @@ size_t message_stamped_header_size(const MessageView *view, const MessageStamp *
 }
 
 /* Copies bytes [start, end) of @view and pads with zeros. Return: offset behind the padding. */
-static inline size_t put_span(uint8_t *out, size_t offset, const MessageView *view, size_t start, size_t end) {
+static inline size_t put_span(uint8_t *out, size_t offset, const MessageView *view, size_t start,
+                              size_t end) {
         size_t n = end - start, padded = bytes_align(n, 8);
 
         memcpy(out + offset, view->bytes + start, n);
@@ -66,7 +69,8 @@ static inline size_t put_span(uint8_t *out, size_t offset, const MessageView *vi
         return offset + padded;
 }
 
-size_t message_write_header(const MessageView *view, const MessageStamp *stamp, StampForm form, uint8_t *out) {
+size_t message_write_header(const MessageView *view, const MessageStamp *stamp, StampForm form,
+                            uint8_t *out) {
         size_t offset, end, n_stamp = stamp_size(stamp, form);
         unsigned i = 0;
 
@@ -79,7 +83,8 @@ size_t message_write_header(const MessageView *view, const MessageStamp *stamp, 
 
         memcpy(out + offset, view->big_endian ? stamp->big : stamp->little, n_stamp);
         end = offset + n_stamp;
-        bytes_put_u32(out + OFFSET_FIELDS_LENGTH, (uint32_t)(end - PROTOCOL_FIXED_HEADER), view->big_endian);
+        bytes_put_u32(out + OFFSET_FIELDS_LENGTH, (uint32_t)(end - PROTOCOL_FIXED_HEADER),
+                      view->big_endian);
         offset = bytes_align(end, 8);
         memset(out + end, 0, offset - end);
         return offset;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Validators. They run on every message, so they neither allocate nor copy, and look at eight bytes at a time.
+ * Validators. They run on every message, so they neither allocate nor copy, and look at eight bytes
+ * at a time.
  *
- * A set of bytes is a word with the top bit of each member's byte set. All texts but UTF-8 are 7-bit, so that sums
- * within a byte do not carry into the next one:
+ * A set of bytes is a word with the top bit of each member's byte set. All texts but UTF-8 are
+ * 7-bit, so that sums within a byte do not carry into the next one:
  *
  *     word         o  r  g  .  a  .  4  2
  *     separators   .  .  .  80 .  80 .  .
@@ -68,7 +69,8 @@ static inline uint64_t load_word(const char *text, size_t n, size_t i) {
         else if (n_left >= 4)
                 word = load_u32(text) | load_u32(text + n_left - 4) << (8 * (n_left - 4));
         else
-                word = (uint64_t)(uint8_t)text[0] | (uint64_t)(uint8_t)text[n_left / 2] << (8 * (n_left / 2)) |
+                word = (uint64_t)(uint8_t)text[0] |
+                       (uint64_t)(uint8_t)text[n_left / 2] << (8 * (n_left / 2)) |
                        (uint64_t)(uint8_t)text[n_left - 1] << (8 * (n_left - 1));
         return word | EACH('a') << (8 * n_left);
 }
@@ -83,7 +85,7 @@ static inline uint64_t find_byte(uint64_t word, char byte) {
         return ~((word ^ EACH(byte)) + EACH(0x7f)) & TOP_BITS;
 }
 
-/* Whether all eight bytes are in 1..0x7f: subtracting one sets the top bit of the lowest zero byte. */
+/* Whether all eight bytes are in 1..0x7f: subtracting one sets the top bit of the lowest zero. */
 static inline bool is_ascii_word(uint64_t word) {
         return (((word - EACH(1)) | word) & TOP_BITS) == 0;
 }
@@ -135,7 +137,7 @@ bool syntax_is_utf8(const char *text, size_t n) {
         return true;
 }
 
-/* What names and paths have in common: elements of letters, digits and underscores with separators between them. */
+/* Names and paths: elements of letters, digits and underscores with separators between them. */
 typedef struct ElementSyntax {
         char separator;
         bool digit_first;  /* an element may start with a digit */
@@ -143,8 +145,9 @@ typedef struct ElementSyntax {
         bool inside_first; /* the text starts in the middle of an element */
 } ElementSyntax;
 
-/* Return: whether @n > 0 bytes are valid elements, none of them empty; then whether there are several. */
-G_ALWAYS_INLINE static inline bool scan_elements(const char *text, size_t n, ElementSyntax syntax, bool *ret_several) {
+/* Return: whether @n > 0 bytes are valid elements, none empty; then whether there are several. */
+G_ALWAYS_INLINE static inline bool scan_elements(const char *text, size_t n, ElementSyntax syntax,
+                                                 bool *ret_several) {
         uint64_t behind = syntax.inside_first ? 0 : 0x80, wrong = 0, any_separators = 0;
 
         for (size_t i = 0; i < n; i += 8) {
@@ -181,7 +184,8 @@ bool syntax_is_interface(const char *text, size_t n) {
         const ElementSyntax syntax = { .separator = '.' };
         bool several;
 
-        return n > 0 && n <= PROTOCOL_MAX_NAME && scan_elements(text, n, syntax, &several) && several;
+        return n > 0 && n <= PROTOCOL_MAX_NAME && scan_elements(text, n, syntax, &several) &&
+               several;
 }
 
 bool syntax_is_error_name(const char *text, size_t n) {
@@ -192,11 +196,14 @@ bool syntax_is_member(const char *text, size_t n) {
         const ElementSyntax syntax = { .separator = '.' };
         bool several;
 
-        return n > 0 && n <= PROTOCOL_MAX_NAME && scan_elements(text, n, syntax, &several) && !several;
+        return n > 0 && n <= PROTOCOL_MAX_NAME && scan_elements(text, n, syntax, &several) &&
+               !several;
 }
 
 bool syntax_is_unique_name(const char *text, size_t n) {
-        const ElementSyntax syntax = { .separator = '.', .digit_first = true, .hyphen = true, .inside_first = true };
+        const ElementSyntax syntax = {
+                .separator = '.', .digit_first = true, .hyphen = true, .inside_first = true
+        };
         bool several;
 
         if (n == 0 || n > PROTOCOL_MAX_NAME || text[0] != ':')
@@ -217,16 +224,18 @@ bool syntax_is_well_known_name(const char *text, size_t n) {
 }
 
 bool syntax_is_bus_name(const char *text, size_t n) {
-        return n > 0 && text[0] == ':' ? syntax_is_unique_name(text, n) : syntax_is_well_known_name(text, n);
+        return n > 0 && text[0] == ':' ? syntax_is_unique_name(text, n)
+                                       : syntax_is_well_known_name(text, n);
 }
 
 bool syntax_is_bus_namespace(const char *text, size_t n) {
         bool several;
 
-        return n > 0 && text[0] == ':' ? syntax_is_unique_name(text, n) : is_dotted_name(text, n, &several);
+        return n > 0 && text[0] == ':' ? syntax_is_unique_name(text, n)
+                                       : is_dotted_name(text, n, &several);
 }
 
-/* How many of each container are open around a type. Dict entries are bounded by the arrays they are in. */
+/* What is open around a type. Dict entries are bounded by the arrays they are in. */
 typedef struct Nesting {
         unsigned n_arrays, n_structs;
 } Nesting;

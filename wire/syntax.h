@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Validators for names, paths, signatures and UTF-8 ("Valid Names", "Valid Object Paths", "Type System"). */
+/* Validators for names, paths, signatures and UTF-8 ("Valid Names", "Type System"). */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/** syntax_is_utf8() - whether @n bytes are UTF-8 without NUL, surrogates or overlong forms; wide compares for ASCII */
+/** syntax_is_utf8() - whether @n bytes are UTF-8 without NUL, surrogates or overlong forms */
 bool syntax_is_utf8(const char *text, size_t n);
 
 bool syntax_is_object_path(const char *text, size_t n);
@@ -20,23 +20,23 @@ bool syntax_is_bus_name(const char *text, size_t n);
 /**
  * syntax_is_unique_name() - starts with a colon
  *
- * As lax as the reference: ":" and ":1" pass. No connection ever has such a name, so that whoever asks for one
- * hears that nobody owns it.
+ * As lax as the reference: ":" and ":1" pass. No connection ever has such a name, so that whoever
+ * asks for one hears that nobody owns it.
  */
 bool syntax_is_unique_name(const char *text, size_t n);
 bool syntax_is_well_known_name(const char *text, size_t n);
 
-/** syntax_is_bus_namespace() - what arg0namespace takes: a bus name, where a well-known one may lack a period */
+/** syntax_is_bus_namespace() - what arg0namespace takes: a bus name, which may lack a period */
 bool syntax_is_bus_namespace(const char *text, size_t n);
 
-/** syntax_is_signature() - zero or more complete types, within the nesting limits, at most 255 bytes */
+/** syntax_is_signature() - any number of complete types, within the nesting limits */
 bool syntax_is_signature(const char *text, size_t n);
 
 /** syntax_is_single_type() - exactly one complete type */
 bool syntax_is_single_type(const char *text, size_t n);
 
 /**
- * syntax_type_length() - bytes of the first complete type of a valid signature that is not at its end
+ * syntax_type_length() - bytes of the first complete type of a valid, not empty signature
  */
 size_t syntax_type_length(const char *signature);
 

@@ -2,8 +2,8 @@
 /*
  * Encoding of bodies, and of the messages that the bus itself sends.
  *
- * Always in native byte order. The writer trusts its callers, which are this program's handlers, with types and
- * nesting, but not with text and sizes: those may go back to peers.
+ * Always in native byte order. The writer trusts its callers, which are this program's handlers,
+ * with types and nesting, but not with text and sizes: those may go back to peers.
  */
 #include "wire/writer.h"
 
@@ -134,8 +134,8 @@ void writer_add_fd(Writer *writer, int fd) {
 }
 
 /*
- * The mark of an array is where its length stands. Behind that is padding or not, depending on the elements, which is
- * remembered in the lowest bit: lengths are 4-aligned.
+ * The mark of an array is where its length stands. Behind that is padding or not, depending on the
+ * elements, which is remembered in the lowest bit: lengths are 4-aligned.
  */
 size_t writer_open_array(Writer *writer, const char *element) {
         uint32_t unknown = 0;
@@ -203,9 +203,9 @@ static bool add_fixed_value(Writer *writer, Reader *reader, char code) {
 static bool add_text_value(Writer *writer, Reader *reader, char code) {
         WireString text;
 
-        if (code == 's' ? !reader_get_string(reader, &text) :
-            code == 'o' ? !reader_get_path(reader, &text) :
-                          !reader_get_signature(reader, &text))
+        if (code == 's'   ? !reader_get_string(reader, &text)
+            : code == 'o' ? !reader_get_path(reader, &text)
+                          : !reader_get_signature(reader, &text))
                 return false;
         add_text(writer, code, text);
         return true;
@@ -221,7 +221,8 @@ static bool add_container_value(Writer *writer, Reader *reader, char code) {
         if (code == 'a') {
                 mark = writer_open_array(writer, signature + 1);
         } else if (code == 'v') {
-                g_autofree char *type = g_strndup(inside.type, (size_t)(inside.type_end - inside.type));
+                g_autofree char *type =
+                        g_strndup(inside.type, (size_t)(inside.type_end - inside.type));
 
                 writer_open_variant(writer, type);
         } else {
@@ -353,7 +354,8 @@ static size_t header_bound(const MessageHeader *header, size_t n_signature) {
 /* Return: bytes written, a multiple of eight. */
 static size_t write_header(uint8_t *bytes, const MessageHeader *header, const Writer *body) {
         HeaderWriter out = { .bytes = bytes };
-        const uint8_t start[] = { BYTES_NATIVE_IS_BIG ? 'B' : 'l', header->type, header->flags, PROTOCOL_VERSION };
+        const uint8_t start[] = { BYTES_NATIVE_IS_BIG ? 'B' : 'l', header->type, header->flags,
+                                  PROTOCOL_VERSION };
         uint32_t numbers[] = { body ? body->body->len : 0, header->serial, 0 };
         bool has_body = body && body->signature->len > 0;
 
@@ -419,12 +421,14 @@ void writer_finish(Writer *writer, const MessageHeader *header, Message *ret_mes
         message.payload->n_bytes = n_header;
         if (writer) {
                 if (writer->body->len > 0)
-                        memcpy(payload_bytes(message.payload) + n_header, writer->body->data, writer->body->len);
+                        memcpy(payload_bytes(message.payload) + n_header, writer->body->data,
+                               writer->body->len);
                 message.payload->n_bytes += writer->body->len;
                 message.fds = take_fds(writer);
                 writer_reset(writer);
         }
-        if (message_parse(payload_bytes(message.payload), message.payload->n_bytes, &message.view) != MESSAGE_OK)
+        if (message_parse(payload_bytes(message.payload), message.payload->n_bytes,
+                          &message.view) != MESSAGE_OK)
                 g_assert_not_reached();
         *ret_message = message;
 }
