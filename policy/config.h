@@ -6,14 +6,13 @@
 #pragma once
 
 #include "base/quota.h"
+#include "policy/service-dirs.h"
 #include "wire/sasl.h"
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-typedef enum ConfigTristate { CONFIG_DEFAULT = -1, CONFIG_FALSE = 0, CONFIG_TRUE = 1 } ConfigTristate;
 
 /* All limits, with the units of dbus-daemon(1): bytes, counts, milliseconds. */
 typedef struct ConfigLimits {
@@ -40,18 +39,6 @@ typedef struct ConfigLimits {
         uint64_t max_container_metadata_bytes;
         uint64_t max_rules_per_container;
 } ConfigLimits;
-
-/* How the directories of a <servicedir> are read. */
-typedef enum ServiceDirFlags {
-        SERVICE_DIR_DEFAULT = 0,
-        SERVICE_DIR_NO_WATCH = 1 << 0,
-        SERVICE_DIR_STRICT_NAMING = 1 << 1, /* the file must be called after the name */
-} ServiceDirFlags;
-
-typedef struct ServiceDir {
-        char *path; /* owned */
-        ServiceDirFlags flags;
-} ServiceDir;
 
 typedef enum ApparmorMode { APPARMOR_ENABLED, APPARMOR_DISABLED, APPARMOR_REQUIRED } ApparmorMode;
 
@@ -86,7 +73,20 @@ typedef struct Config {
         bool containers_unrestricted; /* <containers default_access="unrestricted"/> */
         bool containers_header_always; /* <containers header="always"/> */
         GPtrArray *rule_groups;      /* of RuleGroup * */
+        GPtrArray *warnings;         /* of char *, "FILE:LINE: text": what was read and has no effect, for the log */
 } Config;
+
+#define CONFIG_ERROR (config_error_quark())
+enum {
+        CONFIG_ERROR_INVALID,
+        CONFIG_ERROR_MISSING, /* a file that is not there */
+};
+
+/** config_error_quark() - domain of the errors of config_load() */
+GQuark config_error_quark(void);
+
+/** config_new() - all defaults, nothing read; for the loader and tests */
+Config *config_new(void);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config);
@@ -95,9 +95,30 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_unref)
 /**
  * config_load() - reads a configuration file and all that it includes
  *
+ * A file of an <includedir> that is broken is left out with a warning, as the reference implementation does.
+ * Blocks: looks up users and groups.
+ *
  * Return: a reference; NULL with @error set, whose text starts "FILE:LINE: " and says what was expected.
  */
 Config *config_load(const char *path, GError **error);
+
+/** config_new_included() - for a file that is read at this place of @config: its settings, but no lists */
+Config *config_new_included(const Config *config);
+
+/** config_join() - takes over all of @included, which is empty then; its settings win */
+void config_join(Config *config, Config *included);
+
+/** config_join_notes() - of a file that was no good: which files were looked at, and warnings */
+void config_join_notes(Config *config, Config *included);
+
+/** config_add_group() - a checked rule group; the last one of a name counts. Everything is copied */
+void config_add_group(Config *config, const char *name, const char *text, const char *file, unsigned line);
+
+/** config_set_limit() - <limit name="@name">@text</limit>. Return: false with @error set */
+bool config_set_limit(ConfigLimits *limits, const char *name, const char *text, GError **error);
+
+/** config_log_warnings() - writes the warnings to the log, one record each */
+void config_log_warnings(const Config *config);
 
 /** config_get_mechanisms() - <auth> and <allow_anonymous> as what the SASL server takes */
 SaslMechanisms config_get_mechanisms(const Config *config);

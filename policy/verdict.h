@@ -39,6 +39,7 @@ typedef struct PolicyQuery {
         bool activation;                /* the destination is an activatable name without an owner */
         bool reply_expected;            /* a return or error that the receiver waits for from this sender */
         bool was_addressed_before;      /* the receiver, uncontained, is visible to the contained sender by an earlier call */
+        const char *assumed_label;      /* LSM label that a service to be activated will have; NULL: not known */
 } PolicyQuery;
 
 typedef enum PolicyLayer {
@@ -104,7 +105,7 @@ bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerd
 
 /**
  * policy_decide_connect() - may a peer with this identity (NULL: anonymous) connect at all?
- * @bus_uid: uid of the bus, which may always connect
+ * @bus_uid: uid of the bus; it may connect unless a rule denies it, others only where a rule allows them
  */
 bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid, PolicyVerdict *ret_verdict);
 

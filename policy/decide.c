@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verdict: asks container rules, LSM and XML rules, in this order, until one denies.
+ *
+ * Three ways lead to it, the fast ones first. Where the XML rules of both ends allow everything of the message's class
+ * and nobody else has a say, one AND of two words answers. Else the verdict may be known from an earlier message
+ * that did not differ in anything that counts. Only then the layers are asked.
+ */
+#include "policy/container-policy.h"
+#include "policy/lsm.h"
+#include "policy/memory.h"
+#include "policy/service-grants.h"
+#include "policy/snapshot.h"
+
+/* With longer text nothing is remembered. */
+#define MAX_TEXT 1024
+/* Tables with fewer rules are searched faster than a verdict is remembered. */
+#define FEW_RULES 6
+
+/* A question with what follows from it. */
+typedef struct Case {
+        const PolicyQuery *query;
+        const PolicySnapshot *from, *to; /* whose rules are asked; NULL: none */
+        PolicyMessage message;
+        bool contained;
+} Case;
+
+const char *policy_layer_name(PolicyLayer layer) {
+        switch (layer) {
+        case POLICY_LAYER_NONE:
+                return "none";
+        case POLICY_LAYER_CONTAINER:
+                return "container";
+        case POLICY_LAYER_XML:
+                return "xml";
+        case POLICY_LAYER_APPARMOR:
+                return "apparmor";
+        case POLICY_LAYER_SELINUX:
+                return "selinux";
+        case POLICY_LAYER_LIMIT:
+                return "limit";
+        }
+        g_assert_not_reached();
+}
+
+/*
+ * Replies of the bus itself count as requested. Nobody waits for a reply that goes to the bus, or to somebody whom
+ * it is not addressed to.
+ */
+static Case make_case(const PolicyQuery *query) {
+        const MessageView *view = &query->message->view;
+        bool eavesdropping = query->receiver != query->addressed && view->destination.data;
+        bool requested = query->sender ? query->reply_expected && query->receiver : true;
+
+        return (Case){
+                .query = query,
+                .from = query->sender ? query->sender->snapshot : NULL,
+                .to = query->receiver ? query->receiver->snapshot : NULL,
+                .message = {
+                        .view = view,
+                        .reply = view->reply_serial != 0,
+                        .requested = requested && !eavesdropping,
+                        .eavesdropping = eavesdropping,
+                        .broadcast = view->type == MESSAGE_TYPE_SIGNAL && !view->destination.data,
+                },
+                .contained = (query->sender && query->sender->container) ||
+                             (query->receiver && query->receiver->container),
+        };
+}
+
+/* Without a snapshot a sender has not said Hello, and may say nothing else. */
+static bool may_be_first(const PolicyQuery *query) {
+        const MessageView *view = &query->message->view;
+
+        return query->to_driver && view->type == MESSAGE_TYPE_METHOD_CALL && wire_string_is(view->member, "Hello") &&
+               (!view->interface.data || wire_string_is(view->interface, DBUS_BUS_NAME));
+}
+
+static bool xml_is_open(const Case *asked) {
+        uint32_t class = rule_table_class(asked->message.view->type, &asked->message);
+        const PolicyQuery *query = asked->query;
+
+        if (query->sender && !(asked->from && (asked->from->send.open & class)))
+                return false;
+        if (asked->to && !(asked->to->receive.open & class))
+                return false;
+        return class != 0;
+}
+
+static void note_rule(PolicyVerdict *verdict, const PolicyRule *rule) {
+        verdict->rule = rule->text;
+        verdict->file = rule->file;
+        verdict->line = rule->line;
+        verdict->log |= rule->log;
+}
+
+static bool deny_by_xml(PolicyVerdict *verdict, const PolicyRule *rule) {
+        *verdict = (PolicyVerdict){ .layer = POLICY_LAYER_XML };
+        if (rule)
+                note_rule(verdict, rule);
+        return false;
+}
+
+static bool xml_allows_sending(const Case *asked, PolicyVerdict *verdict) {
+        const PolicySubject *receiver = asked->query->receiver;
+        RulePeer peer = {
+                .names = receiver ? receiver->names : NULL,
+                .text = asked->message.view->destination,
+        };
+        const PolicyRule *rule;
+
+        if (!asked->query->sender)
+                return true;
+        if (!asked->from)
+                return may_be_first(asked->query) || deny_by_xml(verdict, NULL);
+        rule = rule_table_find(&asked->from->send, &asked->message, &peer);
+        if (!rule || !rule->allow)
+                return deny_by_xml(verdict, rule);
+        if (rule->log && !verdict->rule) {
+                note_rule(verdict, rule);
+                verdict->layer = POLICY_LAYER_XML;
+        }
+        return true;
+}
+
+static bool xml_allows_receiving(const Case *asked, PolicyVerdict *verdict) {
+        const PolicySubject *sender = asked->query->sender;
+        RulePeer peer = {
+                .names = sender ? sender->names : NULL,
+                .text = WIRE_STRING_LITERAL(DBUS_BUS_NAME),
+        };
+        const PolicyRule *rule;
+
+        if (!asked->to)
+                return true;
+        rule = rule_table_find(&asked->to->receive, &asked->message, &peer);
+        return (rule && rule->allow) || deny_by_xml(verdict, rule);
+}
+
+static bool xml_decide(const Case *asked, PolicyVerdict *verdict) {
+        uint8_t type = asked->message.view->type;
+
+        if (type < MESSAGE_TYPE_METHOD_CALL || type > MESSAGE_TYPE_SIGNAL)
+                return deny_by_xml(verdict, NULL);
+        return xml_is_open(asked) || (xml_allows_sending(asked, verdict) && xml_allows_receiving(asked, verdict));
+}
+
+static void ask_layers(const Case *asked, PolicyVerdict *verdict) {
+        *verdict = (PolicyVerdict){ .allowed = true };
+        if (asked->contained && !container_policy_decide(asked->query, verdict)) {
+                verdict->allowed = false;
+                return;
+        }
+        /* To an LSM the bus itself is no subject. */
+        if (asked->query->sender && lsm_is_enabled()) {
+                PolicyVerdict by_lsm = { .allowed = true };
+
+                if (!lsm_decide(asked->query, &by_lsm)) {
+                        *verdict = by_lsm;
+                        verdict->allowed = false;
+                        return;
+                }
+        }
+        if (!xml_decide(asked, verdict))
+                verdict->allowed = false;
+}
+
+/* Containers and LSM look at more than what makes up a class of connections. */
+static bool is_personal(const Case *asked) {
+        return asked->contained || lsm_is_enabled();
+}
+
+/* Texts one behind the other, each with its length. Return: false when there is no room. */
+static bool put_text(uint8_t *buffer, size_t *n_buffer, WireString text) {
+        /* Absent text is told from empty text. */
+        uint16_t length = text.data ? (uint16_t)(text.length + 1) : 0;
+
+        if (text.length + sizeof length > MAX_TEXT - *n_buffer)
+                return false;
+        memcpy(buffer + *n_buffer, &length, sizeof length);
+        *n_buffer += sizeof length;
+        if (text.length > 0)
+                memcpy(buffer + *n_buffer, text.data, text.length);
+        *n_buffer += text.length;
+        return true;
+}
+
+static bool hash_texts(const Case *asked, uint64_t *ret_hash) {
+        const MessageView *view = asked->message.view;
+        uint8_t buffer[MAX_TEXT];
+        size_t n_buffer = 0;
+
+        if (!put_text(buffer, &n_buffer, view->path) || !put_text(buffer, &n_buffer, view->interface) ||
+            !put_text(buffer, &n_buffer, view->member) || !put_text(buffer, &n_buffer, view->error_name))
+                return false;
+        /* To XML rules a destination that has an owner is that owner. */
+        if ((is_personal(asked) || !asked->query->receiver) && !put_text(buffer, &n_buffer, view->destination))
+                return false;
+        *ret_hash = hash_bytes(buffer, n_buffer);
+        return true;
+}
+
+static uint64_t make_kind(const Case *asked) {
+        const PolicyQuery *query = asked->query;
+        const MessageView *view = asked->message.view;
+        const bool states[] = {
+                query->sender != NULL, query->receiver != NULL, query->to_driver, query->activation,
+                query->reply_expected, query->was_addressed_before, asked->message.reply, asked->message.requested,
+                asked->message.eavesdropping, view->destination.data != NULL, query->addressed != NULL, asked->contained,
+        };
+        uint64_t kind = (uint64_t)view->n_fds << 32 | (uint64_t)view->type << 24 | (uint64_t)view->flags << 16;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(states); i++)
+                kind |= (uint64_t)states[i] << i;
+        return kind;
+}
+
+static void add_subject(const Case *asked, const PolicySubject *subject, unsigned end, MemoryKey *key) {
+        const PolicySnapshot *snapshot = end == 0 ? asked->from : asked->to;
+
+        if (!subject)
+                return;
+        key->snapshots[end] = snapshot ? snapshot->number : 0;
+        /* What is said of one connection without a name is true of all of its class, as long as no rule has ":1.5". */
+        if (subject->names->n_names > 0 || is_personal(asked) || (asked->from && asked->from->send.has_unique_names) ||
+            (asked->to && asked->to->receive.has_unique_names))
+                key->names[end] = subject->names->generation;
+        if (!is_personal(asked))
+                return;
+        key->ids[end] = subject->id;
+        key->containers[end] = subject->container ? subject->container->generation : 0;
+        key->grants[end] = service_grants_get_generation(subject->grants);
+}
+
+/* Return: false for what is not to be remembered. */
+static bool make_key(const Case *asked, MemoryKey *key) {
+        unsigned n_rules = 0;
+
+        if (lsm_is_enabled() && !lsm_can_remember())
+                return false;
+        if (asked->from)
+                n_rules += asked->from->send.n_rules;
+        if (asked->to)
+                n_rules += asked->to->receive.n_rules;
+        if (!is_personal(asked) && n_rules <= FEW_RULES)
+                return false;
+        memset(key, 0, sizeof *key);
+        if (!hash_texts(asked, &key->text))
+                return false;
+        key->kind = make_kind(asked);
+        add_subject(asked, asked->query->sender, 0, key);
+        add_subject(asked, asked->query->receiver, 1, key);
+        return true;
+}
+
+bool policy_decide(const PolicyQuery *query, PolicyVerdict *ret_verdict) {
+        Case asked = make_case(query);
+        const PolicyVerdict *known;
+        MemoryKey key;
+
+        if (!asked.contained && !lsm_is_enabled() && xml_is_open(&asked)) {
+                *ret_verdict = (PolicyVerdict){ .allowed = true };
+                return true;
+        }
+        if (!make_key(&asked, &key)) {
+                ask_layers(&asked, ret_verdict);
+                return ret_verdict->allowed;
+        }
+        known = memory_find(&key);
+        if (known) {
+                *ret_verdict = *known;
+                return known->allowed;
+        }
+        ask_layers(&asked, ret_verdict);
+        /* A container's reasons are made anew each time and do not last. */
+        if (!ret_verdict->rule || ret_verdict->layer == POLICY_LAYER_XML)
+                memory_put(&key, ret_verdict);
+        return ret_verdict->allowed;
+}
+
+bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerdict *ret_verdict) {
+        const PolicyRule *rule;
+
+        *ret_verdict = (PolicyVerdict){ .allowed = true };
+        if (subject->container && !container_policy_decide_own(subject, name, ret_verdict)) {
+                ret_verdict->allowed = false;
+                return false;
+        }
+        if (lsm_is_enabled()) {
+                PolicyVerdict by_lsm = { .allowed = true };
+
+                if (!lsm_decide_own(subject, name, &by_lsm)) {
+                        *ret_verdict = by_lsm;
+                        ret_verdict->allowed = false;
+                        return false;
+                }
+        }
+        rule = subject->snapshot ? rule_table_find_own(&subject->snapshot->own, name) : NULL;
+        if (!rule || !rule->allow)
+                return deny_by_xml(ret_verdict, rule);
+        if (rule->log && !ret_verdict->rule) {
+                note_rule(ret_verdict, rule);
+                ret_verdict->layer = POLICY_LAYER_XML;
+        }
+        return true;
+}
+
+bool policy_decide_eavesdrop(const PolicySubject *subject, PolicyVerdict *ret_verdict) {
+        *ret_verdict = (PolicyVerdict){ .allowed = true };
+        if (!lsm_is_enabled() || lsm_decide_eavesdrop(subject, ret_verdict))
+                return true;
+        ret_verdict->allowed = false;
+        return false;
+}
+
+void policy_forget(void) {
+        memory_clear();
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The XML policy of one configuration: which rules are for whom, and who may connect.
+ *
+ * A connection is of the class of all those to which the same <policy> elements apply. Each class has one
+ * PolicySnapshot, made when the first of its connections appears and freed with the last. The policy finds it under a
+ * key of what distinguishes classes: the user and groups that rules speak of, and the console.
+ */
+#include "policy/config.h"
+#include "policy/rules.h"
+#include "policy/snapshot.h"
+#include "policy/verdict.h"
+
+struct Policy {
+        unsigned n_refs;
+        Config *config; /* ref; owns the rules */
+        GPtrArray *defaults, *mandatory, *console, *no_console; /* owned; of PolicyRule *, borrowed */
+        GHashTable *by_uid, *by_gid; /* owned; id -> GPtrArray * of PolicyRule * */
+        GHashTable *snapshots;       /* owned; key -> PolicySnapshot *, both borrowed from the snapshot */
+        bool has_group_members;      /* who may connect is said of a group */
+};
+
+/* Users and groups that the system does not know have no id to be found under. */
+static GPtrArray *get_list(GHashTable *table, const PolicyAccount *account) {
+        GPtrArray *list;
+
+        if (!account->known)
+                return NULL;
+        list = g_hash_table_lookup(table, GUINT_TO_POINTER(account->id));
+        if (!list) {
+                list = g_ptr_array_new();
+                g_hash_table_insert(table, GUINT_TO_POINTER(account->id), list);
+        }
+        return list;
+}
+
+static GPtrArray *get_rules_of(Policy *policy, const PolicyRule *rule) {
+        switch (rule->context) {
+        case POLICY_CONTEXT_DEFAULT:
+                return policy->defaults;
+        case POLICY_CONTEXT_GROUP:
+                return get_list(policy->by_gid, &rule->applies_to);
+        case POLICY_CONTEXT_USER:
+                return get_list(policy->by_uid, &rule->applies_to);
+        case POLICY_CONTEXT_CONSOLE:
+                return policy->console;
+        case POLICY_CONTEXT_NO_CONSOLE:
+                return policy->no_console;
+        case POLICY_CONTEXT_MANDATORY:
+                return policy->mandatory;
+        }
+        g_assert_not_reached();
+}
+
+static GHashTable *new_lists(void) {
+        return g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref);
+}
+
+Policy *policy_new(Config *config) {
+        Policy *policy = g_new0(Policy, 1);
+
+        policy->n_refs = 1;
+        policy->config = config_ref(config);
+        policy->defaults = g_ptr_array_new();
+        policy->mandatory = g_ptr_array_new();
+        policy->console = g_ptr_array_new();
+        policy->no_console = g_ptr_array_new();
+        policy->by_uid = new_lists();
+        policy->by_gid = new_lists();
+        policy->snapshots = g_hash_table_new(g_bytes_hash, g_bytes_equal);
+        for (guint i = 0; i < config->rules->len; i++) {
+                PolicyRule *rule = config->rules->pdata[i];
+                GPtrArray *list = get_rules_of(policy, rule);
+
+                if (list)
+                        g_ptr_array_add(list, rule);
+                policy->has_group_members |= rule->kind == POLICY_RULE_GROUP && rule->account.name;
+        }
+        return policy;
+}
+
+Policy *policy_ref(Policy *policy) {
+        policy->n_refs++;
+        return policy;
+}
+
+void policy_unref(Policy *policy) {
+        if (!policy || --policy->n_refs > 0)
+                return;
+        /* Each snapshot holds a reference. */
+        g_assert(g_hash_table_size(policy->snapshots) == 0);
+        g_hash_table_unref(policy->snapshots);
+        g_hash_table_unref(policy->by_uid);
+        g_hash_table_unref(policy->by_gid);
+        g_ptr_array_unref(policy->defaults);
+        g_ptr_array_unref(policy->mandatory);
+        g_ptr_array_unref(policy->console);
+        g_ptr_array_unref(policy->no_console);
+        config_unref(policy->config);
+        g_free(policy);
+}
+
+static void append(GPtrArray *rules, const GPtrArray *list) {
+        for (guint i = 0; i < list->len; i++)
+                g_ptr_array_add(rules, list->pdata[i]);
+}
+
+static void append_by_id(GHashTable *table, uint32_t id, char kind, GPtrArray *rules, GByteArray *key) {
+        const GPtrArray *list = g_hash_table_lookup(table, GUINT_TO_POINTER(id));
+
+        if (!list)
+                return;
+        append(rules, list);
+        g_byte_array_append(key, (const guint8 *)&kind, 1);
+        g_byte_array_append(key, (const guint8 *)&id, sizeof id);
+}
+
+/* The rules for a peer in their order, and the key of its class. */
+static void select_rules(Policy *policy, Identity *identity, bool at_console, GPtrArray *rules, GByteArray *key) {
+        append(rules, policy->defaults);
+        if (identity && g_hash_table_size(policy->by_gid) > 0) {
+                size_t n_groups;
+                const gid_t *groups = identity_get_groups(identity, &n_groups);
+
+                for (size_t i = 0; i < n_groups; i++)
+                        append_by_id(policy->by_gid, groups[i], 'g', rules, key);
+        }
+        if (identity) {
+                const GPtrArray *console = at_console ? policy->console : policy->no_console;
+
+                append_by_id(policy->by_uid, identity->uid, 'u', rules, key);
+                append(rules, console);
+                if (console->len > 0)
+                        g_byte_array_append(key, (const guint8 *)(at_console ? "y" : "n"), 1);
+        }
+        append(rules, policy->mandatory);
+}
+
+PolicySnapshot *policy_get_snapshot(Policy *policy, Identity *identity, bool at_console) {
+        g_autoptr(GPtrArray) rules = g_ptr_array_new();
+        GByteArray *bytes = g_byte_array_new();
+        g_autoptr(GBytes) key = NULL;
+        PolicySnapshot *snapshot;
+
+        select_rules(policy, identity, at_console, rules, bytes);
+        key = g_byte_array_free_to_bytes(bytes);
+        snapshot = g_hash_table_lookup(policy->snapshots, key);
+        if (snapshot)
+                return policy_snapshot_ref(snapshot);
+        snapshot = policy_snapshot_new(policy, g_steal_pointer(&key), rules);
+        g_hash_table_insert(policy->snapshots, snapshot->key, snapshot);
+        return snapshot;
+}
+
+void policy_snapshot_unref(PolicySnapshot *snapshot) {
+        if (!snapshot || --snapshot->n_refs > 0)
+                return;
+        g_hash_table_remove(snapshot->policy->snapshots, snapshot->key);
+        policy_snapshot_free(snapshot);
+}
+
+bool policy_needs_console(const Policy *policy) {
+        return policy->console->len > 0 || policy->no_console->len > 0;
+}
+
+typedef struct Peer {
+        uid_t uid;
+        const gid_t *groups;
+        size_t n_groups;
+} Peer;
+
+static bool is_in_group(const Peer *peer, gid_t gid) {
+        for (size_t i = 0; i < peer->n_groups; i++)
+                if (peer->groups[i] == gid)
+                        return true;
+        return false;
+}
+
+static bool is_about(const PolicyRule *rule, const Peer *peer) {
+        if (rule->kind != POLICY_RULE_USER && rule->kind != POLICY_RULE_GROUP)
+                return false;
+        if (!rule->account.name)
+                return true;
+        if (!rule->account.known)
+                return false;
+        return rule->kind == POLICY_RULE_USER ? rule->account.id == peer->uid : is_in_group(peer, rule->account.id);
+}
+
+static const PolicyRule *find_last_about(const GPtrArray *rules, const Peer *peer) {
+        for (guint i = rules->len; i-- > 0;)
+                if (is_about(rules->pdata[i], peer))
+                        return rules->pdata[i];
+        return NULL;
+}
+
+bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid, PolicyVerdict *ret_verdict) {
+        const PolicyRule *rule;
+        Peer peer;
+
+        *ret_verdict = (PolicyVerdict){ .allowed = true };
+        if (!identity) {
+                ret_verdict->allowed = policy->config->allow_anonymous;
+                ret_verdict->layer = ret_verdict->allowed ? POLICY_LAYER_NONE : POLICY_LAYER_XML;
+                return ret_verdict->allowed;
+        }
+        peer = (Peer){ .uid = identity->uid };
+        if (policy->has_group_members)
+                peer.groups = identity_get_groups(identity, &peer.n_groups);
+
+        rule = find_last_about(policy->mandatory, &peer);
+        if (!rule)
+                rule = find_last_about(policy->defaults, &peer);
+        /* Without a word about it: who the bus belongs to, and not even root. */
+        ret_verdict->allowed = rule ? rule->allow : identity->uid == bus_uid;
+        if (rule && (!rule->allow || rule->log)) {
+                ret_verdict->rule = rule->text;
+                ret_verdict->file = rule->file;
+                ret_verdict->line = rule->line;
+                ret_verdict->log = rule->log;
+        }
+        ret_verdict->layer = ret_verdict->allowed ? POLICY_LAYER_NONE : POLICY_LAYER_XML;
+        return ret_verdict->allowed;
+}
