@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes and frees the parts of a bus in one order:
+ *
+ *      loop, policy -> registries -> driver -> containers -> activation -> listeners
+ *
+ * and connects those which must not know each other: activation and the router, the registries and the driver. A
+ * reload prepares everything that can fail first and then puts it in force in lines that cannot.
+ */
+#include "bus/context.h"
+
+#include "base/log.h"
+#include "bus/acceptor.h"
+#include "bus/activation.h"
+#include "bus/connection.h"
+#include "bus/containers-host.h"
+#include "bus/denials.h"
+#include "bus/driver-announce.h"
+#include "bus/driver.h"
+#include "bus/listener.h"
+#include "bus/router.h"
+#include "containers/registry.h"
+#include "policy/lsm.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#define START_REPLY_SUCCESS 1 /* answer of StartServiceByName */
+#define SYSTEMD_NAME "org.freedesktop.systemd1"
+#define SYSTEMD_ACTIVATOR_INTERFACE "org.freedesktop.systemd1.Activator"
+
+/* What belongs to one context beside the Bus that its modules see. */
+typedef struct Context {
+        Bus bus;
+        ContextOptions options;
+        GPtrArray *listeners; /* owned; of Listener * */
+        GPtrArray *acceptors; /* owned; of Acceptor *, one for each listener */
+} Context;
+
+static Context *context_of(Bus *bus) {
+        return CONTAINER_OF(bus, Context, bus);
+}
+
+/* --- what goes up --- */
+
+static void connection_gone(Bus *bus, Connection *connection) {
+        driver_connection_gone(bus, connection);
+        router_fail_replies(bus, connection);
+        activation_connection_gone(bus->activation, connection);
+        /* a manager that becomes a monitor is still there */
+        if (connection->state == CONNECTION_CLOSED && !connection_is_contained(connection))
+                registry_manager_gone(bus->registry, connection);
+}
+
+static bool can_activate(Bus *bus, WireString name) {
+        return activation_has(bus->activation, name);
+}
+
+static void activate(Bus *bus, Connection *sender, const Message *message) {
+        activation_start_message(bus->activation, sender, message);
+}
+
+static void replies_expired(LoopTimer *timer) {
+        router_expire_replies(CONTAINER_OF(timer, Bus, replies_timer));
+}
+
+static void end_turn(void *user) {
+        connection_end_turn(user);
+}
+
+/* --- what activation needs --- */
+
+static void host_deliver(void *host, uint64_t caller_id, const Message *message) {
+        Bus *bus = host;
+        Connection *caller = connection_find_by_id(bus, caller_id);
+
+        if (caller && connection_is_active(caller))
+                router_deliver(bus, caller, message);
+}
+
+static void host_failed(void *host, uint64_t caller_id, uint32_t serial, const char *error_name, const char *text) {
+        Bus *bus = host;
+        Connection *caller = connection_find_by_id(bus, caller_id);
+
+        if (caller)
+                router_send_error_for(bus, caller, serial, error_name, text);
+}
+
+static void host_started(void *host, uint64_t caller_id, uint32_t serial) {
+        Bus *bus = host;
+        Connection *caller = connection_find_by_id(bus, caller_id);
+        g_auto(Writer) body;
+
+        writer_init(&body);
+        writer_add_u32(&body, START_REPLY_SUCCESS);
+        if (caller)
+                router_send_return_for(bus, caller, serial, &body);
+}
+
+static bool host_ask_systemd(void *host, const char *unit, uint64_t serial, const char *name) {
+        Bus *bus = host;
+        Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(SYSTEMD_NAME));
+        const MessageHeader header = { .type = MESSAGE_TYPE_SIGNAL,
+                                       .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
+                                       .path = DBUS_BUS_PATH,
+                                       .interface = SYSTEMD_ACTIVATOR_INTERFACE,
+                                       .member = "ActivationRequest" };
+        g_auto(Writer) body;
+
+        (void)serial;
+        (void)name;
+        if (!systemd)
+                return false;
+        writer_init(&body);
+        writer_add_string(&body, unit);
+        router_call(bus, systemd, &header, &body);
+        return true;
+}
+
+static void host_services_changed(void *host) {
+        driver_services_changed(host);
+}
+
+/* --- making --- */
+
+static void set_timeouts(Bus *bus) {
+        uint64_t msec = bus->config->limits.reply_timeout;
+
+        replies_set_timeout(&bus->replies, msec == UINT64_MAX ? UINT64_MAX : msec * 1000);
+}
+
+static void init_lists(Bus *bus) {
+        list_init(&bus->all);
+        list_init(&bus->touched);
+        list_init(&bus->busy);
+        list_init(&bus->paused);
+        list_init(&bus->gone);
+        list_init(&bus->monitors);
+        list_init(&bus->acceptors);
+}
+
+static void init_registries(Bus *bus) {
+        names_init(&bus->names);
+        replies_init(&bus->replies, UINT64_MAX);
+        bus->replies_timer.expired = replies_expired;
+        bus->matches = match_index_new();
+        bus->eavesdroppers = match_index_new();
+        bus->monitor_matches = match_index_new();
+        input_arena_init(&bus->arena);
+        message_stamp_init(&bus->stamp, DBUS_BUS_NAME, "/");
+        set_timeouts(bus);
+}
+
+static void init_hooks(Bus *bus) {
+        bus->hooks = (BusHooks){ .driver_message = driver_message,
+                                 .connection_gone = connection_gone,
+                                 .place_free = acceptors_resume,
+                                 .can_activate = can_activate,
+                                 .activate = activate,
+                                 .denied = denials_report,
+                                 .reload = context_reload,
+                                 .sees_name = containers_host_sees_name };
+}
+
+static void init_guid(Bus *bus) {
+        for (unsigned i = 0; i < 4; i++)
+                g_snprintf(bus->guid + 8 * i, 9, "%08x", g_random_int());
+}
+
+static void init_activation(Bus *bus) {
+        const ActivationHost host = { .deliver = host_deliver,
+                                      .started = host_started,
+                                      .failed = host_failed,
+                                      .services_changed = host_services_changed,
+                                      .ask_systemd = host_ask_systemd,
+                                      .host = bus };
+
+        bus->activation = activation_new(bus, &host);
+        activation_reload(bus->activation, bus->config);
+}
+
+/* The directory for sockets of containers is made while the bus may still be root, for the user it will be. */
+static void prepare_socket_directory(Bus *bus) {
+        g_autoptr(GError) error = NULL;
+        const struct passwd *user = bus->config->user ? getpwnam(bus->config->user) : NULL;
+
+        if (geteuid() == 0 && user && !registry_prepare(bus->registry, user->pw_uid, &error))
+                log_message(LOG_LEVEL_WARNING, "container servers need a ListenSocket: %s", error->message);
+}
+
+static void take_config(Bus *bus, Config *config, Policy *policy) {
+        Config *old_config = bus->config;
+        Policy *old_policy = bus->policy;
+
+        bus->config = config_ref(config);
+        bus->policy = policy;
+        config_get_quota_limits(config, &bus->limits);
+        g_clear_pointer(&old_policy, policy_unref);
+        g_clear_pointer(&old_config, config_unref);
+}
+
+/* --- listening --- */
+
+static bool open_listeners(Context *context, GError **error) {
+        const GPtrArray *listen = context->bus.config->listen;
+
+        if (context->options.address)
+                return listener_open_all(context->options.address, context->bus.guid, context->listeners, error);
+        for (unsigned i = 0; i < listen->len; i++)
+                if (!listener_open_all(listen->pdata[i], context->bus.guid, context->listeners, error))
+                        return false;
+        if (context->listeners->len > 0)
+                return true;
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                    "%s: no <listen> element and no --address: the bus would have no socket",
+                    context->options.config_file);
+        return false;
+}
+
+static bool start_accepting(Context *context, GError **error) {
+        g_autoptr(GString) address = g_string_new(NULL);
+
+        for (unsigned i = 0; i < context->listeners->len; i++) {
+                Listener *listener = context->listeners->pdata[i];
+                int r = 0;
+                Acceptor *acceptor = acceptor_new(&context->bus, listener_get_fd(listener), listener_accept, NULL, &r);
+
+                if (!acceptor) {
+                        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r),
+                                    "cannot wait for connections at %s: %s", listener_get_address(listener),
+                                    g_strerror(-r));
+                        return false;
+                }
+                g_ptr_array_add(context->acceptors, acceptor);
+                g_string_append_printf(address, "%s%s", i > 0 ? ";" : "", listener_get_address(listener));
+        }
+        context->bus.address = g_string_free(g_steal_pointer(&address), FALSE);
+        return true;
+}
+
+static void free_acceptor(void *acceptor) {
+        acceptor_free(acceptor);
+}
+
+static void free_listener(void *listener) {
+        listener_free(listener);
+}
+
+Bus *context_new(const ContextOptions *options, Config *config, GError **error) {
+        Context *context = g_new0(Context, 1);
+        g_autoptr(Bus) bus = &context->bus;
+
+        context->options = *options;
+        context->listeners = g_ptr_array_new_with_free_func(free_listener);
+        context->acceptors = g_ptr_array_new_with_free_func(free_acceptor);
+        init_lists(bus);
+        bus->uid = geteuid();
+        init_guid(bus);
+        take_config(bus, config, policy_new(config));
+        init_registries(bus);
+        init_hooks(bus);
+        driver_init(bus);
+        containers_host_new(bus);
+        prepare_socket_directory(bus);
+        bus->loop = loop_new(error);
+        if (!bus->loop || !lsm_init(config, error))
+                return NULL;
+        loop_set_turn_end(bus->loop, end_turn, bus);
+        init_activation(bus);
+        if (!open_listeners(context, error) || !start_accepting(context, error))
+                return NULL;
+        return g_steal_pointer(&bus);
+}
+
+int context_run(Bus *bus) {
+        /* the process may have changed its user since it was made */
+        bus->uid = geteuid();
+        containers_host_reload(bus);
+        return loop_run(bus->loop);
+}
+
+/* --- reload --- */
+
+static void refresh_connections(Bus *bus) {
+        policy_forget();
+        LIST_FOREACH(node, &bus->all) {
+                Connection *connection = CONTAINER_OF(node, Connection, all);
+
+                connection_set_limits(connection);
+                if (connection->state != CONNECTION_AUTHENTICATING)
+                        connection_refresh_policy(connection);
+                connection->wants_container_field |= bus->config->containers_header_always;
+        }
+}
+
+bool context_reload(Bus *bus, GError **error) {
+        g_autoptr(Config) config = config_load(context_of(bus)->options.config_file, error);
+
+        if (!config)
+                return false;
+        take_config(bus, config, policy_new(config));
+        set_timeouts(bus);
+        lsm_reload(config);
+        containers_host_reload(bus);
+        activation_reload(bus->activation, config);
+        refresh_connections(bus);
+        acceptors_resume(bus);
+        return true;
+}
+
+/* --- the end --- */
+
+static void close_everything(Bus *bus) {
+        LIST_FOREACH(node, &bus->all)
+        connection_close(CONTAINER_OF(node, Connection, all));
+        connection_end_turn(bus);
+}
+
+static void free_registries(Bus *bus) {
+        hash_table_clear(&bus->connections);
+        hash_table_clear(&bus->users);
+        hash_table_clear(&bus->sightings);
+        names_clear(&bus->names);
+        replies_clear(&bus->replies);
+        g_clear_pointer(&bus->matches, match_index_free);
+        g_clear_pointer(&bus->eavesdroppers, match_index_free);
+        g_clear_pointer(&bus->monitor_matches, match_index_free);
+        input_arena_clear(&bus->arena);
+        transport_trim();
+}
+
+void context_free(Bus *bus) {
+        if (!bus)
+                return;
+        Context *context = context_of(bus);
+        if (bus->loop) {
+                g_ptr_array_set_size(context->acceptors, 0);
+                containers_host_stop(bus);
+                close_everything(bus);
+        }
+        g_clear_pointer(&bus->activation, activation_free);
+        containers_host_free(bus);
+        driver_clear(bus);
+        free_registries(bus);
+        g_ptr_array_unref(context->acceptors);
+        g_ptr_array_unref(context->listeners);
+        g_clear_pointer(&bus->loop, loop_free);
+        policy_forget();
+        lsm_clear();
+        policy_unref(bus->policy);
+        config_unref(bus->config);
+        g_clear_pointer(&bus->environment, g_hash_table_unref);
+        g_free(bus->address);
+        g_free(context);
+}
