@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What AddServer was asked for: reads the arguments of the call and checks all that can be checked by looking.
+ * What AddServer was asked for: reads the arguments of the call and checks all that can be checked
+ * by looking.
  */
 #pragma once
 
@@ -26,7 +27,7 @@ typedef struct ServerArguments {
         char *type, *app_id, *instance_id; /* owned */
         Metadata metadata;
         ServerFlags flags;
-        GPtrArray *rules;         /* of ContainerRule *, owned; those of Allow, then those of Groups */
+        GPtrArray *rules; /* of ContainerRule *, owned; those of Allow, then those of Groups */
         int listen_fd;            /* owned; -1: the bus shall make the socket */
         int ready_fd, stop_fd;    /* owned; -1: none */
         uid_t *uids;              /* owned; ascending, never empty */
@@ -44,7 +45,8 @@ typedef struct ArgumentsContext {
 
 /**
  * arguments_parse() - reads the `sssa{sv}a{sv}` of AddServer
- * @call:          fails with InvalidArgs, AccessDenied or LimitsExceeded, with a text that names the argument
+ * @call:          fails with InvalidArgs, AccessDenied or LimitsExceeded, with a text that names
+ *                 the argument
  * @ret_arguments: set on success; the caller clears it
  *
  * Descriptors are duplicates. Whether a notify descriptor can be polled is found out when it is.
@@ -62,8 +64,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ServerArguments, arguments_clear)
  * @rules:     they are appended; array of ContainerRule * with a free function
  * @what:      name of the argument for error texts
  */
-bool arguments_read_rules(MethodCall *call, Reader *reader, ArgumentsContext *context, size_t max_rules,
-                          const char *what, GPtrArray *rules);
+bool arguments_read_rules(MethodCall *call, Reader *reader, ArgumentsContext *context,
+                          size_t max_rules, const char *what, GPtrArray *rules);
 
 /** arguments_get_supported() - names of all named arguments, NULL-terminated */
 const char *const *arguments_get_supported(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Credentials of a peer as the a{sv} that GetConnectionCredentials and the Containers1 interface give.
+ * Credentials of a peer as the a{sv} that GetConnectionCredentials and the Containers1 interface
+ * give.
  */
 #pragma once
 
@@ -15,6 +16,7 @@ typedef enum CredentialsFlags {
 /**
  * credentials_write() - appends what is known of @identity to an open `a{sv}`
  *
- * UnixUserID, UnixGroupIDs, ProcessID, ProcessFD, LinuxSecurityLabel (with a NUL at its end); what is not known is left out.
+ * UnixUserID, UnixGroupIDs, ProcessID, ProcessFD, LinuxSecurityLabel (with a NUL at its end); what
+ * is not known is left out.
  */
 void credentials_write(Writer *writer, Identity *identity, CredentialsFlags flags);

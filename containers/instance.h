@@ -2,8 +2,8 @@
 /*
  * One container server: who made it, what was said about it, what its connections may do and hold.
  *
- * The registry owns instances and moves them through their life. A connection of an instance holds a
- * reference until it has given back its last quota, which may be after the server was removed.
+ * The registry owns instances and moves them through their life. A connection of an instance holds
+ * a reference until it has given back its last quota, which may be after the server was removed.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ typedef enum InstanceState {
         INSTANCE_WAITING,   /* for ReadyNotify */
         INSTANCE_LISTENING,
         INSTANCE_STOPPED,   /* produces no more connections; lives as long as it has one */
-        INSTANCE_REMOVED,   /* its path is invalid; kept only for connections that are being taken down */
+        INSTANCE_REMOVED,   /* its path is invalid; kept for connections that are being taken down */
 } InstanceState;
 
 struct Instance {
@@ -37,7 +37,7 @@ struct Instance {
         char *type, *app_id, *instance_id; /* owned */
         Metadata metadata;
         Identity *creator;         /* ref; everything about it is loaded */
-        void *manager;             /* borrowed, the connection that made it; NULL once that is gone */
+        void *manager;             /* borrowed, the connection that made it; NULL once it is gone */
         ContainerPolicy *policy;   /* ref; the same in all its connections */
         Quota quota;               /* parent of the quotas of its connections */
         ServerFlags flags;
@@ -50,9 +50,9 @@ struct Instance {
         LogRate denial_rate;       /* for the host */
 
         /* for registry.c */
-        const ContainersHost *host; /* borrowed; NULL once it is removed */
+        struct Registry *registry; /* borrowed; NULL: never added, or removed */
         int socket_fd;             /* owned while waiting; -1 otherwise */
-        char *socket_path;         /* owned; of a socket that the bus made and has not unlinked; else NULL */
+        char *socket_path;         /* owned; of a file that the bus made and has to unlink; NULL: none */
         int ready_fd, stop_fd;     /* owned; -1: none */
         void *ready_watch, *stop_watch;
         HashNode by_number, by_manager;
@@ -66,11 +66,15 @@ struct Instance {
  *
  * Return: a reference.
  */
-Instance *instance_new(uint64_t number, ServerArguments *arguments, Identity *creator, const QuotaLimits *limits);
+Instance *instance_new(uint64_t number, ServerArguments *arguments, Identity *creator,
+                       const QuotaLimits *limits);
 
 Instance *instance_ref(Instance *instance);
 
-/** instance_unref() - with the last one frees it; it must have been removed or never added. NULL is fine */
+/**
+ * instance_unref() - with the last one frees it; it must have been removed or never added. NULL is
+ * fine
+ */
 void instance_unref(Instance *instance);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Instance, instance_unref)
@@ -78,17 +82,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Instance, instance_unref)
 /** instance_allows_uid() - whether a peer with @uid may connect */
 bool instance_allows_uid(const Instance *instance, uid_t uid);
 
-/** instance_is_managed_by() - whether a caller may stop it: the creator's uid, uid 0, or the bus's own */
+/**
+ * instance_is_managed_by() - whether a caller may stop it: the creator's uid, uid 0, or the bus's
+ * own
+ */
 bool instance_is_managed_by(const Instance *instance, uid_t uid, uid_t bus_uid);
 
-/** instance_write_info() - appends creator's credentials, type, app id, instance id, metadata: `a{sv}sssa{sv}` */
+/**
+ * instance_write_info() - appends creator's credentials, type, app id, instance id, metadata:
+ * `a{sv}sssa{sv}`
+ */
 void instance_write_info(const Instance *instance, Writer *writer);
 
 /** instance_write_rules() - appends all rules in force: `a(usos)` */
 void instance_write_rules(const Instance *instance, Writer *writer);
 
 /**
- * instance_write_credentials() - appends to an open `a{sv}` what GetConnectionCredentials says about being contained
+ * instance_write_credentials() - appends to an open `a{sv}` what GetConnectionCredentials says
+ * about being contained
  *
  * Containers1.Path, .Type, .AppId, .InstanceId and .CreatorUserID.
  */

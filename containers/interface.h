@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * org.freedesktop.DBus.Containers1 as the bus serves it at /org/freedesktop/DBus (containers1, section 2).
+ * org.freedesktop.DBus.Containers1 as the bus serves it at /org/freedesktop/DBus (containers1,
+ * section 2).
  */
 #pragma once
 
@@ -10,7 +11,8 @@
 
 #define CONTAINERS_INTERFACE "org.freedesktop.DBus.Containers1"
 
-/* The table; its user pointer is the Registry. METHOD_UNCONTAINED is the dispatcher's to check, before signatures. */
+/* The table; its user pointer is the Registry. METHOD_UNCONTAINED is the dispatcher's to check,
+ * before signatures. */
 extern const MethodTable containers_interface;
 
 /**

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a manager says about its container, an a{sv} that the bus keeps and gives back without looking into it. */
+/* What a manager says about its container, an a{sv} that the bus keeps and gives back without
+ * looking into it. */
 #pragma once
 
 #include "wire/reader.h"
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The elements as marshalled from an 8-aligned start, in native byte order. */
+/* The array marshalled by itself in native byte order: length word, padding, elements. */
 typedef struct Metadata {
         uint8_t *bytes; /* owned; NULL while empty */
         size_t n_bytes;
@@ -25,7 +26,7 @@ typedef enum MetadataError {
 
 /**
  * metadata_read() - takes the a{sv} that is next in @reader
- * @max_bytes:    of the array marshalled by itself: length word, padding, elements
+ * @max_bytes:    of the array marshalled by itself
  * @ret_metadata: set on METADATA_OK; the caller clears it
  */
 MetadataError metadata_read(Reader *reader, size_t max_bytes, Metadata *ret_metadata);

@@ -2,8 +2,8 @@
 /*
  * All container servers and their lives.
  *
- * A server lives while it can still produce connections or has an authenticated one; whoever ends the last of
- * these here removes it, and ServerRemoved is emitted at that moment, once.
+ * A server lives while it can still produce connections or has an authenticated one; whoever ends
+ * the last of these here removes it, and ServerRemoved is emitted at that moment, once.
  */
 #pragma once
 
@@ -15,10 +15,11 @@ typedef struct Registry Registry;
 Registry *registry_new(const ContainersHost *host);
 
 /**
- * registry_prepare() - makes the directory for sockets that the bus makes, while it still has the privilege
+ * registry_prepare() - makes the directory for sockets that the bus makes, while it still has the
+ * privilege
  *
- * To be called before the bus changes its user; @uid is the one that it will have. Without it the directory is made
- * when it is first needed. Return: false with @error set.
+ * To be called before the bus changes its user; @uid is the one that it will have. The directory is
+ * also made and looked at whenever it is needed. Return: false with @error set.
  */
 bool registry_prepare(Registry *registry, uid_t uid, GError **error);
 
@@ -36,20 +37,25 @@ const ContainersHost *registry_get_host(const Registry *registry);
 Instance *registry_find(const Registry *registry, WireString path);
 
 /** registry_foreach() - all living servers, in the order in which they were added */
-void registry_foreach(const Registry *registry, void (*visit)(Instance *instance, void *user), void *user);
+void registry_foreach(const Registry *registry, void (*visit)(Instance *instance, void *user),
+                      void *user);
 
 /** registry_get_count() - number of living servers */
 size_t registry_get_count(const Registry *registry);
 
 /**
  * registry_add() - makes a server and starts it
- * @call:      fails with LimitsExceeded, InvalidArgs (a descriptor that cannot be polled) or Failed; nothing is left then
+ * @call:      fails with LimitsExceeded, InvalidArgs (a descriptor that cannot be polled) or
+ *             Failed; nothing is left then
  * @arguments: moved from
  * @ret_instance: borrowed, living; ServerAdded has been emitted
  */
-bool registry_add(Registry *registry, MethodCall *call, ServerArguments *arguments, Instance **ret_instance);
+bool registry_add(Registry *registry, MethodCall *call, ServerArguments *arguments,
+                  Instance **ret_instance);
 
-/** registry_stop_listening() - no new connections; removes @instance if it has none. Twice is fine */
+/**
+ * registry_stop_listening() - no new connections; removes @instance if it has none. Twice is fine
+ */
 void registry_stop_listening(Registry *registry, Instance *instance);
 
 /** registry_stop() - the same, and closes its connections */
@@ -59,11 +65,16 @@ void registry_stop(Registry *registry, Instance *instance);
  * registry_connection_opened() - somebody connected to the socket of @instance
  * @uid: what the kernel says
  *
- * Return: false when it must be closed without an answer; else registry_connection_closed() is due once.
+ * Return: false when it must be closed without an answer; else registry_connection_closed() is due
+ * once.
  */
-bool registry_connection_opened(Registry *registry, Instance *instance, uid_t uid) G_GNUC_WARN_UNUSED_RESULT;
+bool registry_connection_opened(Registry *registry, Instance *instance,
+                                uid_t uid) G_GNUC_WARN_UNUSED_RESULT;
 
-/** registry_connection_authenticated() - it is past authentication and keeps the server alive from now on */
+/**
+ * registry_connection_authenticated() - it is past authentication and keeps the server alive from
+ * now on
+ */
 void registry_connection_authenticated(Registry *registry, Instance *instance);
 
 /**
@@ -77,8 +88,13 @@ void registry_connection_closed(Registry *registry, Instance *instance, bool was
 /** registry_listen_failed() - accepting does not work any more; @error is an errno */
 void registry_listen_failed(Registry *registry, Instance *instance, int error);
 
-/** registry_manager_gone() - an uncontained connection has disconnected. O(1) for one that made no servers */
+/**
+ * registry_manager_gone() - an uncontained connection has disconnected. O(1) for one that made no
+ * servers
+ */
 void registry_manager_gone(Registry *registry, void *connection);
 
-/** registry_add_grants() - lists new opt-ins of a service, so that those to one server go with it */
+/**
+ * registry_add_grants() - lists new opt-ins of a service, so that those to one server go with it
+ */
 void registry_add_grants(Registry *registry, ServiceGrants *grants);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of containers1, section 4, from top to bottom: decide_message() finds the row, one function per row answers,
- * and refuse() says what rule would have changed the answer. Allowing allocates nothing; only a denial makes text.
+ * The table of containers1, section 4, from top to bottom: decide_message() finds the row, one
+ * function per row answers, and refuse() says what rule would have changed the answer. Allowing
+ * allocates nothing; only a denial makes text.
  *
- * Three sources allow: the rules of the container server, the opt-ins of a connection, and those of the service file of a
- * name that the connection has. They are asked in this order and never deny.
+ * Three sources allow: the rules of the container server, the opt-ins of a connection, and those of
+ * the service file of a name that the connection has. They are asked in this order and never deny.
  */
 #include "policy/container-policy.h"
 
@@ -84,11 +85,12 @@ static bool is_unique(WireString name) {
         return name.length > 0 && name.data[0] == ':';
 }
 
-/* Service files of the names that @names are primary for; @name is the only one that counts when it is given. */
+/* Service files of the names that @names are primary for; @name is the only one that counts when it
+ * is given. */
 typedef bool (*GrantsTest)(const ServiceGrants *grants, uint64_t container, const void *argument);
 
-static bool test_named(const ContainerPolicy *policy, WireString name, const NameSet *names, GrantsTest test,
-                       const void *argument) {
+static bool test_named(const ContainerPolicy *policy, WireString name, const NameSet *names,
+                       GrantsTest test, const void *argument) {
         if (!named_grants)
                 return false;
         if (name.data) {
@@ -99,7 +101,9 @@ static bool test_named(const ContainerPolicy *policy, WireString name, const Nam
         for (unsigned i = 0; names && i < names->n_names; i++) {
                 const OwnedName *owned = &names->names[i];
                 const ServiceGrants *grants =
-                        owned->primary ? named_grants_find_hashed(named_grants, owned->name, owned->hash) : NULL;
+                        owned->primary
+                                ? named_grants_find_hashed(named_grants, owned->name, owned->hash)
+                                : NULL;
 
                 if (grants && test(grants, policy->number, argument))
                         return true;
@@ -121,8 +125,10 @@ static bool test_fds(const ServiceGrants *grants, uint64_t container, const void
         return service_grants_may_send_fds(grants, container);
 }
 
-/* @other: the connection at the other end of a message of @policy's container; NULL: it does not run */
-static bool allows(const ContainerPolicy *policy, const PolicySubject *other, const ContainerRuleQuery *query) {
+/* @other: the connection at the other end of a message of @policy's container; NULL: it does not
+ * run */
+static bool allows(const ContainerPolicy *policy, const PolicySubject *other,
+                   const ContainerRuleQuery *query) {
         return container_rules_allow(policy->rules, query) ||
                (other && service_grants_allow(other->grants, policy->number, query)) ||
                test_named(policy, query->name, query->names, test_allow, query);
@@ -140,7 +146,8 @@ bool container_policy_sees(const PolicySubject *observer, const PolicySubject *o
         const ContainerPolicy *policy = observer->container;
         const WireString none = { 0 };
 
-        return is_open(policy) || other->container == policy || container_rules_see(policy->rules, other->names) ||
+        return is_open(policy) || other->container == policy ||
+               container_rules_see(policy->rules, other->names) ||
                service_grants_see(other->grants, policy->number) ||
                test_named(policy, none, other->names, test_see, NULL);
 }
@@ -150,12 +157,14 @@ bool container_policy_sees_name(const ContainerPolicy *policy, WireString name) 
                test_named(policy, name, NULL, test_see, NULL);
 }
 
-bool container_policy_sees_owned_name(const PolicySubject *observer, WireString name, const PolicySubject *owner) {
+bool container_policy_sees_owned_name(const PolicySubject *observer, WireString name,
+                                      const PolicySubject *owner) {
         const ContainerPolicy *policy = observer->container;
 
         return owner->container == policy || container_policy_sees_name(policy, name) ||
                service_grants_see(owner->grants, policy->number) ||
-               (owner->names->unique.data && container_rules_see_name(policy->rules, owner->names->unique));
+               (owner->names->unique.data &&
+                container_rules_see_name(policy->rules, owner->names->unique));
 }
 
 bool container_policy_may_own(const ContainerPolicy *policy, WireString name) {
@@ -176,15 +185,17 @@ static char *dup_string(WireString text) {
         return g_strndup(text.data ? text.data : "", text.length);
 }
 
-/* Keeps the text of a rule with @flags for the other end of @query, and for just this message unless @view is NULL. */
+/* Keeps the text of a rule with @flags for the other end of @query, and for just this message
+ * unless @view is NULL. */
 static const char *suggest(uint32_t flags, WireString name, const MessageView *view) {
         g_auto(ContainerRule) rule = { .flags = flags, .bus_name = dup_string(name) };
 
         if (view && view->path.data && view->path.length <= CONTAINER_RULE_MAX_PATH)
                 rule.object_path = dup_string(view->path);
         if (view && view->interface.data && view->member.data)
-                rule.interface = g_strdup_printf("%.*s.%.*s", (int)view->interface.length, view->interface.data,
-                                                 (int)view->member.length, view->member.data);
+                rule.interface = g_strdup_printf("%.*s.%.*s", (int)view->interface.length,
+                                                 view->interface.data, (int)view->member.length,
+                                                 view->member.data);
         if (!rule.interface)
                 rule.interface = g_strdup("");
         if (!rule.object_path) {
@@ -221,11 +232,13 @@ static bool filter(PolicyVerdict *verdict) {
         return forbid(verdict);
 }
 
-bool container_policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerdict *ret_verdict) {
+bool container_policy_decide_own(const PolicySubject *subject, WireString name,
+                                 PolicyVerdict *ret_verdict) {
         const ContainerPolicy *policy = subject->container;
 
         *ret_verdict = (PolicyVerdict){ .allowed = true };
-        if ((policy->flags & CONTAINER_POLICY_UNRESTRICTED) || container_rules_own(policy->rules, name))
+        if ((policy->flags & CONTAINER_POLICY_UNRESTRICTED) ||
+            container_rules_own(policy->rules, name))
                 return true;
         return refuse(policy, suggest(CONTAINER_RULE_OWN, name, NULL), ret_verdict);
 }
@@ -239,7 +252,8 @@ bool container_policy_driver_allows(const MessageView *view) {
         for (size_t i = 0; i < G_N_ELEMENTS(forbidden_members); i++)
                 if (wire_string_is(view->member, forbidden_members[i].member) &&
                     (canonical || forbidden_members[i].any_path) &&
-                    (!view->interface.data || wire_string_is(view->interface, forbidden_members[i].interface)))
+                    (!view->interface.data ||
+                     wire_string_is(view->interface, forbidden_members[i].interface)))
                         return false;
         return true;
 }
@@ -258,7 +272,8 @@ static bool decide_fds(const PolicyQuery *query, PolicyVerdict *verdict) {
         const ContainerPolicy *policy = query->sender->container;
         const WireString none = { 0 };
 
-        if (!policy || query->message->view.n_fds == 0 || (policy->flags & CONTAINER_POLICY_UNRESTRICTED) ||
+        if (!policy || query->message->view.n_fds == 0 ||
+            (policy->flags & CONTAINER_POLICY_UNRESTRICTED) ||
             may_send_fds(policy, query->receiver))
                 return true;
         return refuse(policy,
@@ -281,10 +296,12 @@ static bool decide_broadcast(const PolicyQuery *query, PolicyVerdict *verdict) {
 
         if (!receiver)
                 return true;
-        /* Other messages can be without a destination too, and would get past the rules for calls. */
-        if (view->type != MESSAGE_TYPE_SIGNAL && sender->container && sender->container != receiver->container)
+        /* Other messages can lack a destination too, and would get past the rules for calls. */
+        if (view->type != MESSAGE_TYPE_SIGNAL && sender->container &&
+            sender->container != receiver->container)
                 return filter(verdict);
-        if (receiver->container && receiver->container != sender->container && !is_open(receiver->container)) {
+        if (receiver->container && receiver->container != sender->container &&
+            !is_open(receiver->container)) {
                 const ContainerRuleQuery question = {
                         .need = CONTAINER_RULE_RECEIVE,
                         .names = sender->names,
@@ -305,7 +322,8 @@ static bool sees_destination(const PolicyQuery *query) {
         const PolicySubject *sender = query->sender, *receiver = query->receiver;
 
         if (!receiver)
-                return !is_unique(destination) && container_policy_sees_name(sender->container, destination);
+                return !is_unique(destination) &&
+                       container_policy_sees_name(sender->container, destination);
         if (is_unique(destination))
                 return query->was_addressed_before || container_policy_sees(sender, receiver);
         return container_policy_sees_owned_name(sender, destination, receiver);
@@ -325,10 +343,14 @@ static bool decide_outward(const PolicyQuery *query, PolicyVerdict *verdict) {
 
         if (!is_unique(view->destination))
                 question.name = view->destination;
-        if ((policy->flags & CONTAINER_POLICY_UNRESTRICTED) || allows(policy, query->receiver, &question))
+        if ((policy->flags & CONTAINER_POLICY_UNRESTRICTED) ||
+            allows(policy, query->receiver, &question))
                 return true;
         verdict->hidden = !sees_destination(query);
-        return refuse(policy, suggest(question.need, name_for_rule(view->destination, query->receiver), view), verdict);
+        return refuse(
+                policy,
+                suggest(question.need, name_for_rule(view->destination, query->receiver), view),
+                verdict);
 }
 
 static bool decide_message(const PolicyQuery *query, PolicyVerdict *verdict) {
@@ -337,7 +359,8 @@ static bool decide_message(const PolicyQuery *query, PolicyVerdict *verdict) {
 
         if (!sender)
                 return true;
-        /* A copy for somebody who listens in: never for a contained one, and no business of ours otherwise. */
+        /* A copy for somebody who listens in: never for a contained one, and no business of ours
+         * otherwise. */
         if (receiver && view->destination.data && receiver != query->addressed)
                 return receiver->container ? filter(verdict) : true;
         if (query->to_driver)
@@ -356,7 +379,8 @@ static bool decide_message(const PolicyQuery *query, PolicyVerdict *verdict) {
 bool container_policy_decide(const PolicyQuery *query, PolicyVerdict *ret_verdict) {
         *ret_verdict = (PolicyVerdict){ .allowed = true };
         /* What two uncontained ones say to each other is not asked here. */
-        if ((!query->sender || !query->sender->container) && (!query->receiver || !query->receiver->container))
+        if ((!query->sender || !query->sender->container) &&
+            (!query->receiver || !query->receiver->container))
                 return true;
         return decide_message(query, ret_verdict);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values and text of container rules. Whatever container_rule_check() accepts is printed so that parsing it gives the
- * same value, and whatever parses passes the check: one set of rules, two spellings.
+ * Values and text of container rules. Whatever container_rule_check() accepts is printed so that
+ * parsing it gives the same value, and whatever parses passes the check: one set of rules, two
+ * spellings.
  */
 #include "policy/container-rule.h"
 
@@ -56,8 +57,8 @@ void container_rule_free(ContainerRule *rule) {
 static bool invalid(GError **error, const char *what, const char *text, const char *expected) {
         g_autofree char *shown = log_escape(text);
 
-        g_set_error(error, CONTAINER_RULE_ERROR, CONTAINER_RULE_ERROR_INVALID, "%s '%s': expected %s", what, shown,
-                    expected);
+        g_set_error(error, CONTAINER_RULE_ERROR, CONTAINER_RULE_ERROR_INVALID,
+                    "%s '%s': expected %s", what, shown, expected);
         return false;
 }
 
@@ -77,11 +78,13 @@ static bool check_name(const ContainerRule *rule, GError **error) {
 
         if (rule->flags & CONTAINER_RULE_NAME_IS_NAMESPACE) {
                 if (name[0] == ':' || !syntax_is_bus_namespace(name, n))
-                        return invalid(error, "bus name", name, "a well-known name, as it shall cover those below");
+                        return invalid(error, "bus name", name,
+                                       "a well-known name, as it shall cover those below");
                 return true;
         }
         if (n > 0 && !syntax_is_bus_name(name, n))
-                return invalid(error, "bus name", name, "a well-known name, a unique name, or nothing");
+                return invalid(error, "bus name", name,
+                               "a well-known name, a unique name, or nothing");
         return true;
 }
 
@@ -106,13 +109,15 @@ static bool check_interface(const char *interface, GError **error) {
 
         if (n == 0 || syntax_is_interface(interface, n))
                 return true;
-        if (n > 2 && strcmp(interface + n - 2, ".*") == 0 && is_interface_namespace(interface, n - 2))
+        if (n > 2 && strcmp(interface + n - 2, ".*") == 0 &&
+            is_interface_namespace(interface, n - 2))
                 return true;
         /* INTERFACE.MEMBER may be longer than any interface name. */
         if (dot && syntax_is_interface(interface, (size_t)(dot - interface)) &&
             syntax_is_member(dot + 1, n - (size_t)(dot + 1 - interface)))
                 return true;
-        return invalid(error, "interface", interface, "INTERFACE, INTERFACE.MEMBER, INTERFACE.* or nothing");
+        return invalid(error, "interface", interface,
+                       "INTERFACE, INTERFACE.MEMBER, INTERFACE.* or nothing");
 }
 
 bool container_rule_check(const ContainerRule *rule, GError **error) {
@@ -182,7 +187,7 @@ static bool parse_option(const char *word, ContainerRule *rule, GError **error) 
         return true;
 }
 
-/* Verb, name and options, as far as they can be told from each other; check() finds what is left. */
+/* Verb, name and options, as far as they can be told from each other; then the common check. */
 static bool parse_words(char **words, bool has_name, ContainerRule *rule, GError **error) {
         bool talk = strcmp(words[0], "talk") == 0;
         char **options = words + (has_name ? 2 : 1);
@@ -207,7 +212,8 @@ static bool parse_words(char **words, bool has_name, ContainerRule *rule, GError
                 rule->object_path = g_strdup("/");
                 rule->flags |= CONTAINER_RULE_PATH_IS_SUBTREE;
         }
-        /* An empty word for a name or an interface cannot be written, so that empty always means all. */
+        /* An empty word for a name or an interface cannot be written, so that empty always means
+         * all. */
         if ((rule->flags & CONTAINER_RULE_NAME_IS_NAMESPACE) && rule->bus_name[0] == '\0')
                 return invalid(error, "bus name", words[1], "a name before .*");
         return container_rule_check(rule, error);
@@ -282,8 +288,8 @@ static void print_name(const ContainerRule *rule, GString *text) {
 static bool is_talk(const ContainerRule *rule) {
         uint32_t flags = rule->flags & ~(uint32_t)CONTAINER_RULE_NAME_IS_NAMESPACE;
 
-        return flags == (TALK_FLAGS | CONTAINER_RULE_PATH_IS_SUBTREE) && rule->interface[0] == '\0' &&
-               strcmp(rule->object_path, "/") == 0;
+        return flags == (TALK_FLAGS | CONTAINER_RULE_PATH_IS_SUBTREE) &&
+               rule->interface[0] == '\0' && strcmp(rule->object_path, "/") == 0;
 }
 
 char *container_rule_to_text(const ContainerRule *rule) {
@@ -295,7 +301,8 @@ char *container_rule_to_text(const ContainerRule *rule) {
         }
         for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
                 if (rule->flags & verbs[i].flag)
-                        g_string_append_printf(text, "%s%s", text->len > 0 ? "+" : "", verbs[i].word);
+                        g_string_append_printf(text, "%s%s", text->len > 0 ? "+" : "",
+                                               verbs[i].word);
         print_name(rule, text);
         print_options(rule, text);
         return g_string_free(text, FALSE);
@@ -305,7 +312,8 @@ static void free_rule(gpointer rule) {
         container_rule_free(rule);
 }
 
-GPtrArray *container_rule_parse_text(const char *text, const char *name, unsigned first_line, GError **error) {
+GPtrArray *container_rule_parse_text(const char *text, const char *name, unsigned first_line,
+                                     GError **error) {
         g_autoptr(GPtrArray) rules = g_ptr_array_new_with_free_func(free_rule);
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 

@@ -2,10 +2,11 @@
 /*
  * One rule of a container server (containers1, section 3): its value, and its text form.
  *
- * A line of text is VERB NAME [INTERFACE] [@PATH] [fds], the last three in any order. VERB is see, call, receive or
- * own, several of them joined by +, or talk, which stands for call+receive with fds and takes nothing behind the
- * name. A star as the last element of NAME, INTERFACE or PATH covers what is below as well, a star as NAME
- * everybody. Without @PATH all paths are covered: PATH_IS_SUBTREE of the path "/".
+ * A line of text is VERB NAME [INTERFACE] [@PATH] [fds], the last three in any order. VERB is see,
+ * call, receive or own, several of them joined by +, or talk, which stands for call+receive with
+ * fds and takes nothing behind the name. A star as the last element of NAME, INTERFACE or PATH
+ * covers what is below as well, a star as NAME everybody. Without @PATH all paths are covered:
+ * PATH_IS_SUBTREE of the path "/".
  */
 #pragma once
 
@@ -37,7 +38,8 @@ typedef struct ContainerRule {
 void container_rule_clear(ContainerRule *rule);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ContainerRule, container_rule_clear)
 
-/* Longest object path of a rule, in bytes: a rule is to be small whatever the limit of messages is. */
+/* Longest object path of a rule, in bytes: a rule is to be small whatever the limit of messages is.
+ * */
 #define CONTAINER_RULE_MAX_PATH 4096
 
 #define CONTAINER_RULE_ERROR (container_rule_error_quark())
@@ -67,7 +69,10 @@ bool container_rule_parse(const char *line, ContainerRule *ret_rule, GError **er
  */
 bool container_rule_parse_nameless(const char *text, ContainerRule *ret_rule, GError **error);
 
-/** container_rule_to_text() - the text form, as container_rule_parse() reads it back; newly allocated */
+/**
+ * container_rule_to_text() - the text form, as container_rule_parse() reads it back; newly
+ * allocated
+ */
 char *container_rule_to_text(const ContainerRule *rule);
 
 /**
@@ -77,7 +82,8 @@ char *container_rule_to_text(const ContainerRule *rule);
  *
  * Return: array of ContainerRule * (owned), NULL with @error set.
  */
-GPtrArray *container_rule_parse_text(const char *text, const char *name, unsigned first_line, GError **error);
+GPtrArray *container_rule_parse_text(const char *text, const char *name, unsigned first_line,
+                                     GError **error);
 
 /** container_rule_copy() - newly allocated; free with container_rule_free() */
 ContainerRule *container_rule_copy(const ContainerRule *rule);

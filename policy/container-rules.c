@@ -6,8 +6,8 @@
  *             (org.foo, below) -> ...
  *     all:    the same for rules without a name
  *
- * A name is looked up as exact key and, going up its dots, as namespace: at most one look-up per element. The rules
- * themselves are kept as they were given; the index borrows their strings.
+ * A name is looked up as exact key and, going up its dots, as namespace: at most one look-up per
+ * element. The rules themselves are kept as they were given; the index borrows their strings.
  */
 #include "policy/container-rules.h"
 
@@ -76,7 +76,8 @@ static uint64_t name_hash(uint64_t text_hash, bool below) {
         return text_hash + below;
 }
 
-static NameNode *find_name(const ContainerRules *rules, WireString text, uint64_t text_hash, bool below) {
+static NameNode *find_name(const ContainerRules *rules, WireString text, uint64_t text_hash,
+                           bool below) {
         HASH_TABLE_FOREACH_MATCH(node, &rules->names, name_hash(text_hash, below)) {
                 NameNode *name = CONTAINER_OF(node, NameNode, node);
 
@@ -110,13 +111,15 @@ void container_rules_add(ContainerRules *rules, const ContainerRule *rule) {
 
         g_ptr_array_add(rules->given, kept);
         if (kept->bus_name[0] != '\0')
-                name = get_name(rules, kept->bus_name, kept->flags & CONTAINER_RULE_NAME_IS_NAMESPACE);
+                name = get_name(rules, kept->bus_name,
+                                kept->flags & CONTAINER_RULE_NAME_IS_NAMESPACE);
         name->flags |= kept->flags;
         rule_targets_add(&name->targets, kept);
 }
 
 /* Whether rules of a namespace that @text lies in, or is itself, pass @test. */
-static bool test_namespaces(const ContainerRules *rules, WireString text, NameTest test, const void *argument) {
+static bool test_namespaces(const ContainerRules *rules, WireString text, NameTest test,
+                            const void *argument) {
         size_t end = MIN(text.length, rules->longest_namespace);
 
         if (end == 0 || text.data[0] == ':')
@@ -133,9 +136,10 @@ static bool test_namespaces(const ContainerRules *rules, WireString text, NameTe
         return false;
 }
 
-/* Whether rules that cover @text, whose hash_bytes() is @text_hash, pass @test; those without a name left out. */
-static bool test_name(const ContainerRules *rules, WireString text, uint64_t text_hash, NameTest test,
-                      const void *argument) {
+/* Whether rules that cover @text, whose hash_bytes() is @text_hash, pass @test; those without a
+ * name left out. */
+static bool test_name(const ContainerRules *rules, WireString text, uint64_t text_hash,
+                      NameTest test, const void *argument) {
         if (!text.data || rules->names.n_items == 0)
                 return false;
         NameNode *name = find_name(rules, text, text_hash, false);
@@ -145,11 +149,13 @@ static bool test_name(const ContainerRules *rules, WireString text, uint64_t tex
 }
 
 /* The same for a connection: its unique name and all names that it is the primary owner of. */
-static bool test_names(const ContainerRules *rules, const NameSet *names, NameTest test, const void *argument) {
+static bool test_names(const ContainerRules *rules, const NameSet *names, NameTest test,
+                       const void *argument) {
         if (rules->names.n_items == 0)
                 return false;
-        if (names->unique.data && test_name(rules, names->unique, hash_bytes(names->unique.data, names->unique.length),
-                                            test, argument))
+        if (names->unique.data &&
+            test_name(rules, names->unique, hash_bytes(names->unique.data, names->unique.length),
+                      test, argument))
                 return true;
         for (unsigned i = 0; i < names->n_names; i++) {
                 const OwnedName *owned = &names->names[i];
@@ -160,14 +166,17 @@ static bool test_names(const ContainerRules *rules, const NameSet *names, NameTe
         return false;
 }
 
-static bool test_text(const ContainerRules *rules, WireString text, NameTest test, const void *argument) {
-        return test_name(rules, text, text.data ? hash_bytes(text.data, text.length) : 0, test, argument);
+static bool test_text(const ContainerRules *rules, WireString text, NameTest test,
+                      const void *argument) {
+        return test_name(rules, text, text.data ? hash_bytes(text.data, text.length) : 0, test,
+                         argument);
 }
 
 static bool allows(const NameRules *rules, const void *argument) {
         const ContainerRuleQuery *query = argument;
 
-        return rule_targets_allow(&rules->targets, query->need, query->path, query->interface, query->member);
+        return rule_targets_allow(&rules->targets, query->need, query->path, query->interface,
+                                  query->member);
 }
 
 bool container_rules_allow(const ContainerRules *rules, const ContainerRuleQuery *query) {
@@ -187,7 +196,8 @@ static bool has_flags(const NameRules *rules, const void *argument) {
 bool container_rules_may_send_fds(const ContainerRules *rules, const NameSet *names) {
         const uint32_t flags = CONTAINER_RULE_SEND_UNIX_FDS;
 
-        return has_flags(&rules->all, &flags) || (names && test_names(rules, names, has_flags, &flags));
+        return has_flags(&rules->all, &flags) ||
+               (names && test_names(rules, names, has_flags, &flags));
 }
 
 bool container_rules_see_name(const ContainerRules *rules, WireString name) {
@@ -199,7 +209,8 @@ bool container_rules_see_name(const ContainerRules *rules, WireString name) {
 bool container_rules_see(const ContainerRules *rules, const NameSet *names) {
         const uint32_t flags = CONTAINER_RULE_VERBS;
 
-        return has_flags(&rules->all, &flags) || (names && test_names(rules, names, has_flags, &flags));
+        return has_flags(&rules->all, &flags) ||
+               (names && test_names(rules, names, has_flags, &flags));
 }
 
 bool container_rules_own(const ContainerRules *rules, WireString name) {

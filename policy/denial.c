@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys of a denial. One table serves the log and the signal, so that what a person reads in one can be
- * looked for in the other.
+ * The keys of a denial. One table serves the log and the signal, so that what a person reads in one
+ * can be looked for in the other.
  */
 #include "policy/denial.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One denial, of any layer, with all that helps to find it (containers1, section 8): the same keys in the
- * log and in the Denied signal.
+ * One denial, of any layer, with all that helps to find it (containers1, section 8): the same keys
+ * in the log and in the Denied signal.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ typedef struct Denial {
         const char *label;
         const char *type, *app_id, *instance_id; /* of the container */
         const char *receiver;     /* unique name, or the name that was asked for */
-        const char *message_type; /* "method_call", "method_return", "error", "signal", "own", "connect" */
+        const char *message_type; /* as denial_message_type(), or "own", "connect" */
         const char *path, *interface, *member;
         uint32_t n_fds;
         const char *rule, *file;
@@ -31,5 +31,8 @@ const char *denial_message_type(uint8_t type);
 /** denial_write() - appends @denial as `a{sv}` */
 void denial_write(const Denial *denial, Writer *writer);
 
-/** denial_log() - adds @denial's keys to a record; NULL values and numbers that are not known are left out */
+/**
+ * denial_log() - adds @denial's keys to a record; NULL values and numbers that are not known are
+ * left out
+ */
 void denial_log(const Denial *denial, LogRecord *record);

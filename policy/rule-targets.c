@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Index of paths, and below each path of interfaces. Both levels are hash tables whose keys carry how they cover:
+ * Index of paths, and below each path of interfaces. Both levels are hash tables whose keys carry
+ * how they cover:
  *
  *     call NAME a.b.* @/x and below -> paths: (/x, below) -> interfaces: (a.b, below) -> call
  *     call NAME a.b.C @/x           -> paths: (/x, exact) -> interfaces: (a.b.C, exact) -> call
  *     receive NAME @/x              -> paths: (/x, exact).all -> receive
  *
- * A question looks up its path as exact key, and each prefix of it as subtree key; then the interface, INTERFACE.MEMBER, and
- * each prefix of the interface. Rules that cover everything never get here: they are two bytes in RuleTargets.
+ * A question looks up its path as exact key, and each prefix of it as subtree key; then the
+ * interface, INTERFACE.MEMBER, and each prefix of the interface. Rules that cover everything never
+ * get here: they are two bytes in RuleTargets.
  */
 #include "policy/rule-targets.h"
 
@@ -60,7 +62,8 @@ static Key *key_find(const HashTable *table, const char *text, size_t length, Co
         HASH_TABLE_FOREACH_MATCH(node, table, hash_bytes(text, length) + cover) {
                 Key *key = CONTAINER_OF(node, Key, node);
 
-                if (key->length == length && key->cover == cover && memcmp(key->text, text, length) == 0)
+                if (key->length == length && key->cover == cover &&
+                    memcmp(key->text, text, length) == 0)
                         return key;
         }
         return NULL;
@@ -96,7 +99,8 @@ static Key *key_take(HashTable *table, size_t *bucket) {
 static void path_node_free(PathNode *path) {
         size_t bucket = 0;
 
-        for (Key *key = key_take(&path->interfaces, &bucket); key; key = key_take(&path->interfaces, &bucket))
+        for (Key *key = key_take(&path->interfaces, &bucket); key;
+             key = key_take(&path->interfaces, &bucket))
                 g_free(CONTAINER_OF(key, InterfaceNode, key));
         hash_table_clear(&path->interfaces);
         g_free(path);
@@ -105,7 +109,8 @@ static void path_node_free(PathNode *path) {
 void rule_targets_clear(RuleTargets *targets) {
         size_t bucket = 0;
 
-        for (Key *key = key_take(&targets->paths, &bucket); key; key = key_take(&targets->paths, &bucket))
+        for (Key *key = key_take(&targets->paths, &bucket); key;
+             key = key_take(&targets->paths, &bucket))
                 path_node_free(CONTAINER_OF(key, PathNode, key));
         hash_table_clear(&targets->paths);
         memset(targets, 0, sizeof *targets);
@@ -123,7 +128,8 @@ static void add_interface(PathNode *path, const ContainerRule *rule) {
                 cover = COVER_BELOW;
                 length -= 2;
         }
-        Key *key = key_get(&path->interfaces, rule->interface, length, cover, sizeof(InterfaceNode));
+        Key *key =
+                key_get(&path->interfaces, rule->interface, length, cover, sizeof(InterfaceNode));
         grant_add(&CONTAINER_OF(key, InterfaceNode, key)->grant, rule->flags);
 }
 
@@ -138,14 +144,15 @@ void rule_targets_add(RuleTargets *targets, const ContainerRule *rule) {
                 grant_add(&targets->anywhere, rule->flags);
                 return;
         }
-        Key *key = key_get(&targets->paths, rule->object_path, length, subtree ? COVER_BELOW : COVER_EXACT,
-                           sizeof(PathNode));
+        Key *key = key_get(&targets->paths, rule->object_path, length,
+                           subtree ? COVER_BELOW : COVER_EXACT, sizeof(PathNode));
         if (subtree)
                 targets->longest_subtree = MAX(targets->longest_subtree, (uint32_t)length);
         add_interface(CONTAINER_OF(key, PathNode, key), rule);
 }
 
-static bool interface_grants(const PathNode *path, const char *text, size_t length, Cover cover, uint32_t need) {
+static bool interface_grants(const PathNode *path, const char *text, size_t length, Cover cover,
+                             uint32_t need) {
         Key *key = key_find(&path->interfaces, text, length, cover);
 
         return key && granted(CONTAINER_OF(key, InterfaceNode, key)->grant, need);
@@ -156,12 +163,14 @@ static bool member_grants(const PathNode *path, const Question *question) {
         char text[2 * PROTOCOL_MAX_NAME + 2];
         WireString interface = question->interface, member = question->member;
 
-        if (!member.data || interface.length > PROTOCOL_MAX_NAME || member.length > PROTOCOL_MAX_NAME)
+        if (!member.data || interface.length > PROTOCOL_MAX_NAME ||
+            member.length > PROTOCOL_MAX_NAME)
                 return false;
         memcpy(text, interface.data, interface.length);
         text[interface.length] = '.';
         memcpy(text + interface.length + 1, member.data, member.length);
-        return interface_grants(path, text, interface.length + 1 + member.length, COVER_EXACT, question->need);
+        return interface_grants(path, text, interface.length + 1 + member.length, COVER_EXACT,
+                                question->need);
 }
 
 static bool path_allows(const PathNode *path, const Question *question) {
@@ -181,7 +190,8 @@ static bool path_allows(const PathNode *path, const Question *question) {
         return false;
 }
 
-static bool prefix_allows(const RuleTargets *targets, WireString path, size_t length, const Question *question) {
+static bool prefix_allows(const RuleTargets *targets, WireString path, size_t length,
+                          const Question *question) {
         Key *key = key_find(&targets->paths, path.data, length, COVER_BELOW);
 
         return key && path_allows(CONTAINER_OF(key, PathNode, key), question);
@@ -194,13 +204,14 @@ static bool subtrees_allow(const RuleTargets *targets, WireString path, const Qu
         if (prefix_allows(targets, path, 1, question))
                 return true;
         for (size_t i = 2; i <= path.length && i <= targets->longest_subtree; i++)
-                if ((i == path.length || path.data[i] == '/') && prefix_allows(targets, path, i, question))
+                if ((i == path.length || path.data[i] == '/') &&
+                    prefix_allows(targets, path, i, question))
                         return true;
         return false;
 }
 
-bool rule_targets_allow(const RuleTargets *targets, uint32_t need, WireString path, WireString interface,
-                        WireString member) {
+bool rule_targets_allow(const RuleTargets *targets, uint32_t need, WireString path,
+                        WireString interface, WireString member) {
         const Question question = { .need = need, .interface = interface, .member = member };
 
         if (!granted(targets->somewhere, need))

@@ -2,8 +2,8 @@
 /*
  * Opt-ins of services, by the number of the container server that they are for.
  *
- * A grant without a name is a rule without a name, so that the targets of container rules index both. What was given to one
- * server is one set, dropped as a whole when it is withdrawn.
+ * A grant without a name is a rule without a name, so that the targets of container rules index
+ * both. What was given to one server is one set, dropped as a whole when it is withdrawn.
  */
 #include "policy/service-grants.h"
 
@@ -12,8 +12,9 @@
 
 #include <string.h>
 
-#define GRANT_FLAGS \
-        (CONTAINER_RULE_CALL | CONTAINER_RULE_RECEIVE | CONTAINER_RULE_SEND_UNIX_FDS | CONTAINER_RULE_PATH_IS_SUBTREE)
+#define GRANT_FLAGS                                                                                \
+        (CONTAINER_RULE_CALL | CONTAINER_RULE_RECEIVE | CONTAINER_RULE_SEND_UNIX_FDS |             \
+         CONTAINER_RULE_PATH_IS_SUBTREE)
 
 /* What one server, or all of them, were granted. */
 typedef struct GrantSet {
@@ -92,7 +93,9 @@ bool service_grants_check(const ContainerRule *rule, GError **error) {
         if ((rule->flags & ~(uint32_t)GRANT_FLAGS) == 0 && rule->bus_name[0] == '\0')
                 return true;
         g_set_error(error, CONTAINER_RULE_ERROR, CONTAINER_RULE_ERROR_INVALID,
-                    "flags '0x%x': expected CALL or RECEIVE, with SEND_UNIX_FDS and PATH_IS_SUBTREE only", rule->flags);
+                    "flags '0x%x': expected CALL or RECEIVE, with SEND_UNIX_FDS and "
+                    "PATH_IS_SUBTREE only",
+                    rule->flags);
         return false;
 }
 
@@ -134,12 +137,14 @@ void service_grants_withdraw(ServiceGrants *grants, uint64_t container) {
 }
 
 static bool set_allows(const GrantSet *set, const ContainerRuleQuery *query) {
-        return set &&
-               rule_targets_allow(&set->targets, query->need, query->path, query->interface, query->member);
+        return set && rule_targets_allow(&set->targets, query->need, query->path, query->interface,
+                                         query->member);
 }
 
-bool service_grants_allow(const ServiceGrants *grants, uint64_t container, const ContainerRuleQuery *query) {
-        return set_allows(find_set(grants, GRANTS_FOR_ALL), query) || set_allows(find_set(grants, container), query);
+bool service_grants_allow(const ServiceGrants *grants, uint64_t container,
+                          const ContainerRuleQuery *query) {
+        return set_allows(find_set(grants, GRANTS_FOR_ALL), query) ||
+               set_allows(find_set(grants, container), query);
 }
 
 bool service_grants_see(const ServiceGrants *grants, uint64_t container) {
@@ -151,7 +156,8 @@ static bool set_has_fds(const GrantSet *set) {
 }
 
 bool service_grants_may_send_fds(const ServiceGrants *grants, uint64_t container) {
-        return set_has_fds(find_set(grants, GRANTS_FOR_ALL)) || set_has_fds(find_set(grants, container));
+        return set_has_fds(find_set(grants, GRANTS_FOR_ALL)) ||
+               set_has_fds(find_set(grants, container));
 }
 
 NamedGrants *named_grants_new(void) {
@@ -198,7 +204,8 @@ void named_grants_add(NamedGrants *named, const char *name, const ContainerRule 
         service_grants_add(node->grants, GRANTS_FOR_ALL, rule);
 }
 
-const ServiceGrants *named_grants_find_hashed(const NamedGrants *named, WireString name, uint64_t hash) {
+const ServiceGrants *named_grants_find_hashed(const NamedGrants *named, WireString name,
+                                              uint64_t hash) {
         if (!named || named->names.n_items == 0 || !name.data)
                 return NULL;
         NamedNode *node = find_named(named, name, hash);

@@ -2,8 +2,8 @@
 /*
  * Opt-ins: what a service allows to containers by itself (containers1, section 6).
  *
- * ServiceGrants belong to one connection, hold for all its names and are kept beside it. Named grants come from
- * service files and hold for whoever owns the name, or is started to own it.
+ * ServiceGrants belong to one connection, hold for all its names and are kept beside it. Named
+ * grants come from service files and hold for whoever owns the name, or is started to own it.
  */
 #pragma once
 
@@ -33,7 +33,8 @@ uint64_t service_grants_get_generation(const ServiceGrants *grants);
 size_t service_grants_count(const ServiceGrants *grants);
 
 /**
- * service_grants_check() - whether @rule, with an empty name, may be granted; the error says what was expected
+ * service_grants_check() - whether @rule, with an empty name, may be granted; the error says what
+ * was expected
  *
  * CALL or RECEIVE or both, with SEND_UNIX_FDS and PATH_IS_SUBTREE, nothing else.
  */
@@ -50,7 +51,8 @@ void service_grants_withdraw(ServiceGrants *grants, uint64_t container);
  *
  * Name and names of @query are ignored: grants hold for all names. NULL @grants: no.
  */
-bool service_grants_allow(const ServiceGrants *grants, uint64_t container, const ContainerRuleQuery *query);
+bool service_grants_allow(const ServiceGrants *grants, uint64_t container,
+                          const ContainerRuleQuery *query);
 
 /** service_grants_see() - whether anything at all was granted to @container */
 bool service_grants_see(const ServiceGrants *grants, uint64_t container);
@@ -68,8 +70,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NamedGrants, named_grants_free)
 /** named_grants_add() - adds a checked rule for @name, copied */
 void named_grants_add(NamedGrants *named, const char *name, const ContainerRule *rule);
 
-/** named_grants_find() - what holds for the owner of @name, as grants for all; NULL if nothing does. NULL @named is fine */
+/**
+ * named_grants_find() - what holds for the owner of @name, as grants for all; NULL if nothing does.
+ * NULL @named is fine
+ */
 const ServiceGrants *named_grants_find(const NamedGrants *named, WireString name);
 
 /** named_grants_find_hashed() - the same for a name of which hash_bytes() is at hand */
-const ServiceGrants *named_grants_find_hashed(const NamedGrants *named, WireString name, uint64_t hash);
+const ServiceGrants *named_grants_find_hashed(const NamedGrants *named, WireString name,
+                                              uint64_t hash);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A manager that passed a listening socket still has it. It can clear O_NONBLOCK, which is a
+ * property of the open file and not of the descriptor, and take a connection away between the bus's
+ * look at the socket and its accept(), which then would wait for the next one. A flag can be set
+ * again but not held, so accept() runs under a timer whose signal interrupts it. The timer repeats,
+ * as its first signal may come before accept() has begun to wait.
+ */
+#include "containers/listen-socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ACCEPT_NSEC 5000000L /* a non-blocking accept() takes some microseconds */
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static int get_option(int fd, int option) {
+        int value = -1;
+        socklen_t size = sizeof value;
+
+        return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -1 : value;
+}
+
+const char *listen_socket_check(int fd, ListenSocketStage stage) {
+        struct sockaddr_storage peer;
+        socklen_t size = sizeof peer;
+
+        if (get_option(fd, SO_DOMAIN) != AF_UNIX)
+                return "is no AF_UNIX socket";
+        if (get_option(fd, SO_TYPE) != SOCK_STREAM)
+                return "is no SOCK_STREAM socket";
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
+                return "is connected";
+        if (stage == LISTEN_SOCKET_LISTENING && get_option(fd, SO_ACCEPTCONN) != 1)
+                return "is not listening";
+        return NULL;
+}
+
+static void ignore_signal(int number) {
+        (void)number;
+}
+
+/* Makes the timer that interrupts accept(). Its signal is one that nothing else here uses. */
+static bool create_timer(timer_t *ret_timer) {
+        int number = SIGRTMAX - 1;
+        struct sigaction action = { .sa_handler = ignore_signal };
+        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number };
+        sigset_t unblock;
+
+        event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+        sigemptyset(&unblock);
+        sigaddset(&unblock, number);
+        return sigaction(number, &action, NULL) == 0 &&
+               sigprocmask(SIG_UNBLOCK, &unblock, NULL) == 0 &&
+               timer_create(CLOCK_MONOTONIC, &event, ret_timer) == 0;
+}
+
+static int accept_with_timer(timer_t timer, int fd) {
+        const struct itimerspec armed = { .it_value.tv_nsec = ACCEPT_NSEC,
+                                          .it_interval.tv_nsec = ACCEPT_NSEC };
+        const struct itimerspec disarmed = { .it_value.tv_nsec = 0 };
+        int accepted, error;
+
+        if (timer_settime(timer, 0, &armed, NULL) < 0)
+                return -errno;
+        accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        error = errno;
+        timer_settime(timer, 0, &disarmed, NULL);
+        return accepted < 0 ? -error : accepted;
+}
+
+int listen_socket_accept(int fd) {
+        static timer_t timer;
+        static pid_t owner; /* a fork does not inherit timers */
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags < 0)
+                return -errno;
+        if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
+        if (owner != getpid()) {
+                if (!create_timer(&timer))
+                        return -errno;
+                owner = getpid();
+        }
+        return accept_with_timer(timer, fd);
+}
