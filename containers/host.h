@@ -33,7 +33,7 @@ typedef struct ContainersHost {
         uid_t bus_uid;
         const char *guid; /* of the bus: in addresses, and said by SASL on contained sockets */
         const Config *config;            /* in force; the host replaces it when it reloads */
-        const QuotaLimits *quota_limits; /* of one connection; an instance may hold four times that */
+        const QuotaLimits *quota_limits; /* of a connection; an instance holds four times that */
         const char *socket_directory;    /* for sockets that the bus makes; NULL: the usual place */
 
         /*

@@ -26,7 +26,7 @@ typedef enum InstanceState {
         INSTANCE_WAITING,   /* for ReadyNotify */
         INSTANCE_LISTENING,
         INSTANCE_STOPPED,   /* produces no more connections; lives as long as it has one */
-        INSTANCE_REMOVED,   /* its path is invalid; kept for connections that are being taken down */
+        INSTANCE_REMOVED,   /* its path is invalid; kept for connections that are taken down */
 } InstanceState;
 
 struct Instance {
@@ -52,7 +52,7 @@ struct Instance {
         /* for registry.c */
         struct Registry *registry; /* borrowed; NULL: never added, or removed */
         int socket_fd;             /* owned while waiting; -1 otherwise */
-        char *socket_path;         /* owned; of a file that the bus made and has to unlink; NULL: none */
+        char *socket_path;         /* owned; made by the bus, to be unlinked; NULL: none */
         int ready_fd, stop_fd;     /* owned; -1: none */
         void *ready_watch, *stop_watch;
         HashNode by_number, by_manager;

@@ -76,7 +76,10 @@ static int accept_with_timer(timer_t timer, int fd) {
         accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         error = errno;
         timer_settime(timer, 0, &disarmed, NULL);
-        return accepted < 0 ? -error : accepted;
+        if (accepted >= 0)
+                return accepted;
+        /* What does not wait is not interrupted. */
+        return error == EINTR ? -ETIMEDOUT : -error;
 }
 
 int listen_socket_accept(int fd) {

@@ -25,7 +25,7 @@ const char *listen_socket_check(int fd, ListenSocketStage stage);
  * For the thread that called it first. Does not block for more than a few milliseconds, whatever
  * others who hold the same socket do to it: whether accept() blocks is a property that they share.
  *
- * Return: the descriptor, which the caller owns; else -errno. -EAGAIN: nobody is there, -EINTR:
- * somebody else made the socket blocking and was quicker.
+ * Return: the descriptor, which the caller owns; else -errno. -EAGAIN: nobody is there. -ETIMEDOUT:
+ *         somebody made the socket blocking and was quicker, which happens to nobody by chance.
  */
 int listen_socket_accept(int fd);
