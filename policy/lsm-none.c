@@ -17,6 +17,10 @@ bool lsm_is_enabled(void) {
         return false;
 }
 
+const char *lsm_get_feature(void) {
+        return NULL;
+}
+
 bool lsm_decide(G_GNUC_UNUSED const PolicyQuery *query, G_GNUC_UNUSED PolicyVerdict *ret_verdict) {
         return true;
 }
