@@ -48,7 +48,7 @@ typedef struct FieldSpan {
 #define MESSAGE_MAX_SPANS 10
 
 /* Most that stamping adds to a header, padding included. Messages that would then be too large are refused. */
-#define MESSAGE_MAX_STAMP 336
+#define MESSAGE_MAX_STAMP 104
 
 typedef struct MessageView {
         const uint8_t *bytes; /* the whole message, at any alignment */
@@ -162,20 +162,19 @@ typedef struct MessageArgs {
 void message_get_args(const MessageView *view, unsigned n_wanted, MessageArgs *ret_args);
 
 /*
- * Header fields that the bus adds: SENDER, or SENDER and CONTAINER; ready for both byte orders. Each field
- * starts 8-aligned; the last one has no padding behind it.
+ * Header fields that the bus adds: SENDER, or SENDER and CONTAINER. Each field starts 8-aligned; the last one has
+ * no padding behind it.
  */
 typedef struct MessageStamp {
-        uint16_t n_sender;   /* bytes of the SENDER field, without padding behind it */
-        uint16_t n_both;     /* bytes of SENDER and CONTAINER together */
-        uint8_t little[328]; /* 8-aligned start, SENDER then CONTAINER; zero padding between */
-        uint8_t big[328];
+        uint8_t n_sender;   /* bytes of the SENDER field, without padding behind it */
+        uint8_t n_both;     /* bytes of SENDER and CONTAINER together */
+        uint8_t bytes[MESSAGE_MAX_STAMP]; /* SENDER, zero padding, CONTAINER; little-endian */
 } MessageStamp;
 
 /**
  * message_stamp_init() - makes the fields of one sender
  * @sender:    unique name or org.freedesktop.DBus
- * @container: path of the sender's container, "/" for none; at most 255 bytes
+ * @container: path of the sender's container, "/" for none; both are the bus's own and fit MESSAGE_MAX_STAMP
  */
 void message_stamp_init(MessageStamp *stamp, const char *sender, const char *container);
 

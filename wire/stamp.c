@@ -15,35 +15,38 @@
 
 #define OFFSET_FIELDS_LENGTH 12
 
-G_STATIC_ASSERT(sizeof(((MessageStamp *)NULL)->little) + 8 <= MESSAGE_MAX_STAMP);
-
 /* Writes a field whose value is text, behind zero padding. Return: offset behind it. */
-static size_t put_field(uint8_t *out, size_t offset, uint8_t code, char type, const char *text,
-                        bool big_endian) {
+static size_t put_field(uint8_t *out, size_t offset, uint8_t code, char type, const char *text) {
         size_t length = strlen(text);
 
         offset = bytes_align(offset, 8);
-        g_assert(offset + 8 + length + 1 <= sizeof(((MessageStamp *)NULL)->little));
+        g_assert(offset + 8 + length + 1 <= MESSAGE_MAX_STAMP);
         out[offset] = code;
         out[offset + 1] = 1;
         out[offset + 2] = (uint8_t)type;
         out[offset + 3] = 0;
-        bytes_put_u32(out + offset + 4, (uint32_t)length, big_endian);
+        bytes_put_u32(out + offset + 4, (uint32_t)length, false);
         memcpy(out + offset + 8, text, length + 1);
         return offset + 8 + length + 1;
 }
 
 void message_stamp_init(MessageStamp *stamp, const char *sender, const char *container) {
         memset(stamp, 0, sizeof(*stamp));
-        for (int big_endian = 0; big_endian < 2; big_endian++) {
-                uint8_t *out = big_endian ? stamp->big : stamp->little;
-                size_t n;
+        stamp->n_sender = (uint8_t)put_field(stamp->bytes, 0, FIELD_SENDER, 's', sender);
+        stamp->n_both = (uint8_t)put_field(stamp->bytes, stamp->n_sender, FIELD_CONTAINER, 'o', container);
+}
 
-                n = put_field(out, 0, FIELD_SENDER, 's', sender, big_endian);
-                stamp->n_sender = (uint16_t)n;
-                n = put_field(out, n, FIELD_CONTAINER, 'o', container, big_endian);
-                stamp->n_both = (uint16_t)n;
-        }
+static void swap_length(uint8_t *field) {
+        bytes_put_u32(field + 4, bytes_get_u32(field + 4, false), true);
+}
+
+static inline void put_stamp(uint8_t *out, const MessageStamp *stamp, StampForm form, bool big_endian) {
+        memcpy(out, stamp->bytes, form == STAMP_SENDER ? stamp->n_sender : stamp->n_both);
+        if (G_LIKELY(!big_endian))
+                return;
+        swap_length(out);
+        if (form == STAMP_SENDER_AND_CONTAINER)
+                swap_length(out + bytes_align(stamp->n_sender, 8));
 }
 
 static inline size_t stamp_size(const MessageStamp *stamp, StampForm form) {
@@ -81,7 +84,7 @@ size_t message_write_header(const MessageView *view, const MessageStamp *stamp, 
         for (; i < view->n_spans; i++)
                 offset = put_span(out, offset, view, view->spans[i].start, view->spans[i].end);
 
-        memcpy(out + offset, view->big_endian ? stamp->big : stamp->little, n_stamp);
+        put_stamp(out + offset, stamp, form, view->big_endian);
         end = offset + n_stamp;
         bytes_put_u32(out + OFFSET_FIELDS_LENGTH, (uint32_t)(end - PROTOCOL_FIXED_HEADER),
                       view->big_endian);
