@@ -89,7 +89,7 @@ class Bus:
         for name in ('DBUS_SESSION_BUS_ADDRESS', 'DBUS_SYSTEM_BUS_ADDRESS',
                      'DBUS_STARTER_ADDRESS', 'DBUS_STARTER_BUS_TYPE', 'NOTIFY_SOCKET'):
             self.environment.pop(name, None)
-        self.process, self.address = None, None
+        self.process, self.address, self.has_quit = None, None, False
         self.start(options.get('args', ()), options.get('prefix', ()))
         self.idle_fds = self.settle() if self.check_fds else 0
 
@@ -153,9 +153,17 @@ class Bus:
     def alive(self):
         return self.process.poll() is None
 
+    def quit(self):
+        """End the bus before its test ends; returns its exit status."""
+        self.has_quit = True
+        self.process.terminate()
+        return self.process.wait(60)
+
     def stop(self):
         """End the bus; returns what was wrong with it, a list of texts."""
         faults = []
+        if self.has_quit:
+            return self.leftovers()
         if not self.alive():
             faults.append(f'the bus ended by itself with status {self.process.returncode}')
         else:
@@ -401,7 +409,10 @@ def main():
     print(f'1..{len(chosen)}', flush=True)
     failures = 0
     for number, (name, function) in enumerate(chosen, 1):
+        began = time.monotonic()
         outcome, details = run_case(function, Case(name))
+        if os.environ.get('TEST_VERBOSE'):
+            details += f'\n{time.monotonic() - began:.2f} s'
         failures += outcome == 'not ok'
         if outcome == 'skip':
             print(f'ok {number} - {name} # SKIP {details}', flush=True)
