@@ -2,7 +2,7 @@
 
 # CONDUCTOR_OPTIONAL(NAME, VARIABLE, MODULES, HELP)
 # --with-NAME=auto|yes|no for a library found by pkg-config: sets VARIABLE_CFLAGS and VARIABLE_LIBS,
-# the conditional HAVE_VARIABLE, HAVE_VARIABLE to 0 or 1 in config.h, and $have_NAME for the summary.
+# the conditional HAVE_VARIABLE for choosing files, and $have_NAME for the summary.
 AC_DEFUN([CONDUCTOR_OPTIONAL], [
 AC_ARG_WITH([$1],
             [AS_HELP_STRING([--with-$1=auto|yes|no], [$4 [auto]])],
@@ -16,8 +16,6 @@ AS_CASE([$with_$1],
                         have_$1=no])],
         [AC_MSG_ERROR([--with-$1 takes auto, yes or no])])
 AM_CONDITIONAL([HAVE_$2], [test "x$have_$1" = xyes])
-AS_IF([test "x$have_$1" = xyes], [conductor_value=1], [conductor_value=0])
-AC_DEFINE_UNQUOTED([HAVE_$2], [$conductor_value], [1 if built with $3, else 0])
 ])
 
 # CONDUCTOR_SWITCH(NAME, HELP)
