@@ -18,6 +18,9 @@
 #include "bus/outcome.h"
 #include "bus/sightings.h"
 
+/* What stands for a connection that has no unique name yet, as with the reference implementation. */
+#define NAME_BEFORE_HELLO ":not.active.yet"
+
 /* One message on its way. */
 typedef struct Trip {
         Bus *bus;
@@ -293,7 +296,7 @@ static const MessageStamp *unregistered_stamp(void) {
         static MessageStamp stamp;
 
         if (stamp.n_sender == 0)
-                message_stamp_init(&stamp, ":not.active.yet", "/");
+                message_stamp_init(&stamp, NAME_BEFORE_HELLO, "/");
         return &stamp;
 }
 
@@ -342,7 +345,7 @@ static void send_own(Bus *bus, Connection *receiver, const MessageHeader *header
 }
 
 static const char *destination_of(const Connection *receiver) {
-        return receiver->id ? receiver->unique : NULL;
+        return receiver->id ? receiver->unique : NAME_BEFORE_HELLO;
 }
 
 void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Writer *body) {
@@ -455,7 +458,8 @@ void router_fail_replies(Bus *bus, Connection *callee) {
         while (!list_is_empty(&callee->replies.waiting))
                 replies_consume(&bus->replies,
                                 CONTAINER_OF(callee->replies.waiting.next, ReplySlot, waiting));
+        /* the reference implementation tells of the newest call first */
         while (!list_is_empty(&callee->replies.owing))
-                fail_slot(bus, CONTAINER_OF(callee->replies.owing.next, ReplySlot, owing),
+                fail_slot(bus, CONTAINER_OF(callee->replies.owing.prev, ReplySlot, owing),
                           "The recipient disconnected from the message bus without replying");
 }
