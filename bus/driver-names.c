@@ -51,10 +51,7 @@ bool driver_request_name(MethodCall *call, void *user) {
         if (!may_own(bus, caller, name))
                 return method_fail(call, ERROR_ACCESS_DENIED, "You may not own the name \"%s\"",
                                    name.data);
-        /* The unique name counts as well. As in the reference, being full also keeps from
-         * asking again for an own name. */
-        if (!quota_has_room(&caller->quota, QUOTA_NAMES, 2) ||
-            !names_request(&bus->names, &caller->names, name, flags, &answer, &change))
+        if (!names_request(&bus->names, &caller->names, name, flags, &answer, &change))
                 return driver_fail_limit(bus, call, "max_names_per_connection",
                                          bus->config->limits.max_names_per_connection);
         driver_note_peaks(bus, caller);

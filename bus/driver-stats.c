@@ -50,8 +50,8 @@ static void add_connection(Writer *reply, const Connection *peer) {
 
         add(reply, "MatchRules", quota->used[QUOTA_MATCHES]);
         add(reply, "PeakMatchRules", quota->peak[QUOTA_MATCHES]);
-        add(reply, "BusNames", quota->used[QUOTA_NAMES] + 1);
-        add(reply, "PeakBusNames", quota->peak[QUOTA_NAMES] + 1);
+        add(reply, "BusNames", quota->used[QUOTA_NAMES]);
+        add(reply, "PeakBusNames", quota->peak[QUOTA_NAMES]);
         writer_add_entry_string(reply, "UniqueName", peer->unique);
         add(reply, "IncomingBytes", quota->used[QUOTA_INCOMING_BYTES]);
         add(reply, "IncomingFDs", quota->used[QUOTA_INCOMING_FDS]);

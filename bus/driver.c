@@ -95,6 +95,7 @@ const DriverTable *driver_find_table(const Bus *bus, WireString interface) {
 
 void driver_init(Bus *bus) {
         bus->driver = g_new0(Driver, 1);
+        bus->environment = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         writer_init(&bus->driver->reply);
         writer_init(&bus->driver->signal);
         driver_add_table(bus, &driver_bus_interface, bus);
@@ -120,6 +121,7 @@ void driver_clear(Bus *bus) {
 
         if (!driver)
                 return;
+        g_clear_pointer(&bus->environment, g_hash_table_unref);
         for (unsigned i = 0; i < N_BUCKETS; i++)
                 free_chain(driver->buckets[i]);
         writer_clear(&driver->reply);
@@ -155,7 +157,7 @@ void driver_note_peaks(Bus *bus, const Connection *connection) {
         DriverPeaks *peaks = &bus->driver->peaks;
 
         peaks->n_names = MAX(peaks->n_names, driver_count_names(bus));
-        peaks->n_names_of_one = MAX(peaks->n_names_of_one, connection->quota.used[QUOTA_NAMES] + 1);
+        peaks->n_names_of_one = MAX(peaks->n_names_of_one, connection->quota.used[QUOTA_NAMES]);
         peaks->n_matches = MAX(peaks->n_matches, match_index_get_n_rules(bus->matches));
         peaks->n_matches_of_one =
                 MAX(peaks->n_matches_of_one, connection->quota.used[QUOTA_MATCHES]);
@@ -256,7 +258,7 @@ static bool may_call(Bus *bus, MethodCall *call, const MethodEntry *entry) {
         if (caller->instance && ((entry->flags & (METHOD_PRIVILEGED | METHOD_UNCONTAINED)) ||
                                  !container_policy_driver_allows(view)))
                 return fail_contained(bus, call);
-        if (caller->id == 0 && !(entry->flags & METHOD_NO_HELLO))
+        if (caller->id == 0 && view->destination.data && !(entry->flags & METHOD_NO_HELLO))
                 return method_fail(call, ERROR_ACCESS_DENIED, "The first call must be Hello");
         if ((entry->flags & METHOD_PRIVILEGED) && !connection_is_privileged(caller))
                 return method_fail(call, ERROR_ACCESS_DENIED,

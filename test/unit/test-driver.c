@@ -215,7 +215,6 @@ static void set_up(Fixture *f, gconstpointer data) {
         f->bus.config = &f->config;
         f->bus.activation = (Activation *)f;
         f->bus.hooks = (BusHooks){ .denied = denied, .reload = reload, .sees_name = sees_nothing };
-        f->bus.environment = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         list_init(&f->bus.all);
         list_init(&f->bus.monitors);
         names_init(&f->bus.names);
@@ -242,7 +241,6 @@ static void tear_down(Fixture *f, gconstpointer data) {
         match_index_free(f->bus.eavesdroppers);
         match_index_free(f->bus.monitor_matches);
         names_clear(&f->bus.names);
-        g_hash_table_unref(f->bus.environment);
         identity_unref(f->identity);
         g_ptr_array_unref(sent);
 }
