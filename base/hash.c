@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #define MIN_BUCKETS 8
+#define SPARSE_BUCKETS 64
 
 static uint64_t seed[2];
 static bool have_seed;
@@ -108,6 +109,8 @@ void hash_table_clear(HashTable *table) {
 void hash_table_add(HashTable *table, HashNode *node, uint64_t hash) {
         if (table->n_items >= table->n_buckets)
                 resize(table, MAX(MIN_BUCKETS, table->n_buckets * 2));
+        else if (table->n_buckets > SPARSE_BUCKETS && table->n_items < table->n_buckets / 8)
+                resize(table, table->n_buckets / 4);
         HashNode **bucket = &table->buckets[hash & (table->n_buckets - 1)];
         node->hash = hash;
         node->next = *bucket;
@@ -123,7 +126,4 @@ void hash_table_remove(HashTable *table, HashNode *node) {
         *at = node->next;
         node->next = NULL;
         table->n_items--;
-        /* give memory back after a crowd has left, with room against flapping */
-        if (table->n_buckets > 64 && table->n_items < table->n_buckets / 8)
-                resize(table, table->n_buckets / 4);
 }
