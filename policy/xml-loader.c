@@ -16,8 +16,8 @@
 #include "policy/rules.h"
 #include "policy/service-dirs.h"
 
-#include <dbus/dbus.h>
 #include <expat.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -145,26 +145,16 @@ static void end_string(Loader *loader, const char *text) {
 
 static void end_auth(Loader *loader, const char *text) {
         if (strcmp(text, "EXTERNAL") != 0 && strcmp(text, "ANONYMOUS") != 0 && strcmp(text, "DBUS_COOKIE_SHA1") != 0) {
-                fail(loader, loader->text_line, "%s is no mechanism, expected EXTERNAL or ANONYMOUS", text);
+                fail(loader, innermost(loader)->line, "%s is no mechanism, expected EXTERNAL or ANONYMOUS", text);
                 return;
         }
         if (strcmp(text, "DBUS_COOKIE_SHA1") == 0)
-                warn(loader, loader->text_line, "mechanism %s is not offered by this bus", text);
+                warn(loader, innermost(loader)->line, "mechanism %s is not offered by this bus", text);
         g_ptr_array_add(loader->config->auth, g_strdup(text));
 }
 
+/* Whether it is an address is found out when it is needed: the command line may name another. */
 static void end_listen(Loader *loader, const char *text) {
-        DBusError dbus_error = DBUS_ERROR_INIT;
-        DBusAddressEntry **entries;
-        int n_entries;
-
-        if (!dbus_parse_address(text, &entries, &n_entries, &dbus_error)) {
-                fail(loader, loader->text_line, "%s; expected an address such as unix:path=/run/bus",
-                     dbus_error.message);
-                dbus_error_free(&dbus_error);
-                return;
-        }
-        dbus_address_entries_free(entries);
         g_ptr_array_add(loader->config->listen, g_strdup(text));
 }
 
@@ -191,9 +181,9 @@ static void end_limit(Loader *loader, const char *text) {
         g_autoptr(GError) error = NULL;
 
         if (!config_set_limit(&loader->config->limits, attribute(loader, "name"), text, &error))
-                fail(loader, loader->text_line, "%s", error->message);
+                fail(loader, innermost(loader)->line, "%s", error->message);
         else if (!g_ascii_isxdigit(text[strlen(text) - 1]))
-                warn(loader, loader->text_line, "limit %s: \"%s\" is more than a number; what follows it is ignored",
+                warn(loader, innermost(loader)->line, "limit %s: \"%s\" is more than a number; what follows it is ignored",
                      attribute(loader, "name"), text);
 }
 
@@ -236,7 +226,7 @@ static void end_includedir(Loader *loader, const char *text) {
         g_ptr_array_add(loader->config->config_dirs, g_strdup(folder));
         if (!names) {
                 if (!g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_MISSING))
-                        fail(loader, loader->text_line, "%s, expected a folder of .conf files", error->message);
+                        fail(loader, innermost(loader)->line, "%s, expected a folder of .conf files", error->message);
                 return;
         }
         for (guint i = 0; i < names->len; i++) {
@@ -244,14 +234,14 @@ static void end_includedir(Loader *loader, const char *text) {
                 g_autoptr(Config) included = config_new_included(loader->config);
                 g_autoptr(GError) file_error = NULL;
 
-                if (read_into(included, path, loader, loader->text_line, &file_error)) {
+                if (read_into(included, path, loader, innermost(loader)->line, &file_error)) {
                         config_join(loader->config, included);
                         continue;
                 }
                 config_join_notes(loader->config, included);
                 /* Gone since the folder was read? Then it is no matter. */
                 if (access(path, F_OK) == 0)
-                        warn(loader, loader->text_line, "%s is left out: %s", path, file_error->message);
+                        warn(loader, innermost(loader)->line, "%s is left out: %s", path, file_error->message);
         }
 }
 
