@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The folders of .service files. Two things tell that something changed: inotify, for files that are written
+ * anew, and the times of the folders, for those that cannot be watched or were not there before. Reading is put off
+ * a little after a change, because packages come with many files, unless somebody asks for a name meanwhile.
+ */
+#include "bus/services.h"
+
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SETTLE_USEC 50000
+#define WATCHED \
+        (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | \
+         IN_ONLYDIR)
+
+typedef struct Folder {
+        char *path; /* owned */
+        ServiceDirFlags flags;
+        int watch;  /* -1: none */
+        struct timespec changed; /* zero: not there */
+} Folder;
+
+struct Services {
+        Loop *loop;                   /* borrowed */
+        void (*changed)(void *user);
+        void *user;
+        GArray *folders;              /* owned; Folder */
+        GHashTable *files;            /* owned; name, borrowed from it, to ServiceFile */
+        int inotify_fd;               /* owned; -1: the kernel gave none */
+        LoopSource source;
+        LoopTimer timer;
+        LoopWork tell;                /* due when the one who made this is to be told */
+        bool dirty;                   /* inotify has said something since the last reading */
+};
+
+static void clear_folder(void *data) {
+        Folder *folder = data;
+
+        g_free(folder->path);
+}
+
+static void free_file(void *file) {
+        service_file_free(file);
+}
+
+static GHashTable *new_table(void) {
+        return g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_file);
+}
+
+/* --- reading --- */
+
+static struct timespec folder_time(const Folder *folder) {
+        struct stat info;
+
+        if (stat(folder->path, &info) < 0)
+                return (struct timespec){ 0 };
+        return info.st_mtim;
+}
+
+static void add_file(GHashTable *files, const Folder *folder, const char *file_name) {
+        g_autofree char *path = g_build_filename(folder->path, file_name, NULL);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ServiceFile) file = service_file_load(path, folder->flags, &error);
+
+        if (!file) {
+                log_message(LOG_LEVEL_WARNING, "Service file is not used: %s", error->message);
+                return;
+        }
+        if (g_hash_table_contains(files, file->name))
+                return;
+        char *name = file->name;
+
+        g_hash_table_insert(files, name, g_steal_pointer(&file));
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In order of their names, so that of two files for one name the same one wins each time. */
+static void add_folder(GHashTable *files, Folder *folder) {
+        g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+        DIR *directory;
+        struct dirent *entry;
+
+        folder->changed = folder_time(folder);
+        directory = opendir(folder->path);
+        if (!directory)
+                return;
+        while ((entry = readdir(directory)))
+                if (service_file_is_candidate(entry->d_name))
+                        g_ptr_array_add(names, g_strdup(entry->d_name));
+        closedir(directory);
+        g_ptr_array_sort(names, compare_names);
+        for (unsigned i = 0; i < names->len; i++)
+                add_file(files, folder, names->pdata[i]);
+}
+
+static bool tables_equal(GHashTable *a, GHashTable *b) {
+        GHashTableIter iter;
+        void *name, *file;
+
+        if (g_hash_table_size(a) != g_hash_table_size(b))
+                return false;
+        g_hash_table_iter_init(&iter, a);
+        while (g_hash_table_iter_next(&iter, &name, &file)) {
+                const ServiceFile *other = g_hash_table_lookup(b, name);
+
+                if (!other || !service_file_equal(file, other))
+                        return false;
+        }
+        return true;
+}
+
+static void watch_folder(Services *services, Folder *folder) {
+        folder->watch = -1;
+        if (services->inotify_fd >= 0 && !(folder->flags & SERVICE_DIR_NO_WATCH))
+                folder->watch = inotify_add_watch(services->inotify_fd, folder->path, WATCHED);
+}
+
+/* Return: whether anything is different now. */
+static bool read_all(Services *services) {
+        g_autoptr(GHashTable) files = new_table();
+
+        loop_disarm(&services->timer);
+        services->dirty = false;
+        for (unsigned i = 0; i < services->folders->len; i++) {
+                Folder *folder = &g_array_index(services->folders, Folder, i);
+
+                /* again, since the folder may be a new one; before reading, so that nothing falls between */
+                watch_folder(services, folder);
+                add_folder(files, folder);
+        }
+        if (tables_equal(services->files, files))
+                return false;
+        g_hash_table_unref(services->files);
+        services->files = g_steal_pointer(&files);
+        return true;
+}
+
+/* --- changes --- */
+
+static void tell(LoopWork *work) {
+        Services *services = CONTAINER_OF(work, Services, tell);
+
+        services->changed(services->user);
+}
+
+/* Told at the end of the turn: who asks for a name may be in the midst of something. */
+static void read_and_tell(Services *services) {
+        if (read_all(services))
+                loop_defer(services->loop, &services->tell, tell);
+}
+
+static void settled(LoopTimer *timer) {
+        read_and_tell(CONTAINER_OF(timer, Services, timer));
+}
+
+static void drain(Services *services) {
+        char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+        while (services->inotify_fd >= 0 && read(services->inotify_fd, buffer, sizeof buffer) > 0)
+                services->dirty = true;
+}
+
+static void inotify_ready(LoopSource *source, uint32_t events G_GNUC_UNUSED) {
+        Services *services = CONTAINER_OF(source, Services, source);
+
+        drain(services);
+        if (services->dirty && !list_is_linked(&services->timer.node))
+                loop_arm(services->loop, &services->timer, loop_now_usec(services->loop) + SETTLE_USEC, settled);
+}
+
+static bool folders_changed(const Services *services) {
+        for (unsigned i = 0; i < services->folders->len; i++) {
+                const Folder *folder = &g_array_index(services->folders, Folder, i);
+                struct timespec now = folder_time(folder);
+
+                if (now.tv_sec != folder->changed.tv_sec || now.tv_nsec != folder->changed.tv_nsec)
+                        return true;
+        }
+        return false;
+}
+
+void services_refresh(Services *services) {
+        drain(services);
+        if (services->dirty || folders_changed(services))
+                read_and_tell(services);
+}
+
+/* --- made and asked --- */
+
+Services *services_new(Loop *loop, void (*changed)(void *user), void *user) {
+        Services *services = g_new0(Services, 1);
+
+        services->loop = loop;
+        services->changed = changed;
+        services->user = user;
+        services->files = new_table();
+        services->folders = g_array_new(FALSE, TRUE, sizeof(Folder));
+        g_array_set_clear_func(services->folders, clear_folder);
+        services->source.fd = -1;
+        services->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (services->inotify_fd >= 0 &&
+            loop_add(loop, &services->source, services->inotify_fd, EPOLLIN, inotify_ready) < 0) {
+                close(services->inotify_fd);
+                services->inotify_fd = -1;
+        }
+        return services;
+}
+
+void services_free(Services *services) {
+        if (!services)
+                return;
+        loop_disarm(&services->timer);
+        loop_cancel(&services->tell);
+        loop_remove(services->loop, &services->source);
+        if (services->inotify_fd >= 0)
+                close(services->inotify_fd);
+        g_array_unref(services->folders);
+        g_hash_table_unref(services->files);
+        g_free(services);
+}
+
+void services_load(Services *services, const GPtrArray *dirs) {
+        for (unsigned i = 0; i < services->folders->len; i++) {
+                int watch = g_array_index(services->folders, Folder, i).watch;
+
+                if (watch >= 0)
+                        inotify_rm_watch(services->inotify_fd, watch);
+        }
+        drain(services);
+        g_array_set_size(services->folders, 0);
+        for (unsigned i = 0; i < dirs->len; i++) {
+                const ServiceDir *dir = dirs->pdata[i];
+                Folder folder = { .path = g_strdup(dir->path), .flags = dir->flags, .watch = -1 };
+
+                g_array_append_val(services->folders, folder);
+        }
+        read_all(services);
+}
+
+const ServiceFile *services_find(Services *services, WireString name) {
+        const ServiceFile *file = g_hash_table_lookup(services->files, name.data);
+
+        if (file)
+                return file;
+        services_refresh(services);
+        return g_hash_table_lookup(services->files, name.data);
+}
+
+void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user), void *user) {
+        GHashTableIter iter;
+        void *file;
+
+        services_refresh(services);
+        g_hash_table_iter_init(&iter, services->files);
+        while (g_hash_table_iter_next(&iter, NULL, &file))
+                visit(file, user);
+}
