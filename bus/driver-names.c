@@ -37,6 +37,19 @@ static bool may_own(Bus *bus, Connection *caller, WireString name) {
         return allowed;
 }
 
+/* Whether somebody else owns a name is not for every container to know, nor whether nobody does. */
+static bool may_release(Bus *bus, Connection *caller, WireString name) {
+        PolicyVerdict verdict;
+        bool allowed;
+
+        if (!caller->instance)
+                return true;
+        allowed = container_policy_decide_own(&caller->subject, name, &verdict);
+        if (!allowed || verdict.log)
+                denials_report_own(bus, caller, name, &verdict);
+        return allowed;
+}
+
 bool driver_request_name(MethodCall *call, void *user) {
         Connection *caller = driver_caller(call);
         NameChange change;
@@ -73,8 +86,7 @@ bool driver_release_name(MethodCall *call, void *user) {
                 return method_fail(call, ERROR_INVALID_ARGS, "A bus name was expected");
         if (!check_name(call, name))
                 return false;
-        /* Whether somebody else owns it is not for everybody to know. */
-        if (caller->instance && !container_policy_may_own(caller->subject.container, name))
+        if (!may_release(bus, caller, name))
                 return method_fail(call, ERROR_ACCESS_DENIED, "You may not own the name \"%s\"",
                                    name.data);
         names_release(&bus->names, &caller->names, name, &answer, &change);
