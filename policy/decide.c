@@ -145,6 +145,14 @@ static bool xml_decide(const Case *asked, PolicyVerdict *verdict) {
         return xml_is_open(asked) || (xml_allows_sending(asked, verdict) && xml_allows_receiving(asked, verdict));
 }
 
+/* A denial replaces what was said before; a record that the LSM wants is kept unless there is one already. */
+static bool take_lsm_verdict(PolicyVerdict *verdict, PolicyVerdict *by_lsm, bool allowed) {
+        by_lsm->allowed = allowed;
+        if (!allowed || (by_lsm->log && !verdict->rule))
+                *verdict = *by_lsm;
+        return allowed;
+}
+
 static void ask_layers(const Case *asked, PolicyVerdict *verdict) {
         *verdict = (PolicyVerdict){ .allowed = true };
         if (asked->contained && !container_policy_decide(asked->query, verdict)) {
@@ -154,12 +162,10 @@ static void ask_layers(const Case *asked, PolicyVerdict *verdict) {
         /* To an LSM the bus itself is no subject. */
         if (asked->query->sender && lsm_is_enabled()) {
                 PolicyVerdict by_lsm = { .allowed = true };
+                bool allowed = lsm_decide(asked->query, &by_lsm);
 
-                if (!lsm_decide(asked->query, &by_lsm)) {
-                        *verdict = by_lsm;
-                        verdict->allowed = false;
+                if (!take_lsm_verdict(verdict, &by_lsm, allowed))
                         return;
-                }
         }
         if (!xml_decide(asked, verdict))
                 verdict->allowed = false;
@@ -288,12 +294,10 @@ bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerd
         }
         if (lsm_is_enabled()) {
                 PolicyVerdict by_lsm = { .allowed = true };
+                bool allowed = lsm_decide_own(subject, name, &by_lsm);
 
-                if (!lsm_decide_own(subject, name, &by_lsm)) {
-                        *ret_verdict = by_lsm;
-                        ret_verdict->allowed = false;
+                if (!take_lsm_verdict(ret_verdict, &by_lsm, allowed))
                         return false;
-                }
         }
         rule = subject->snapshot ? rule_table_find_own(&subject->snapshot->own, name) : NULL;
         if (!rule || !rule->allow)

@@ -24,7 +24,13 @@ bool lsm_is_enabled(void);
 /** lsm_get_feature() - what Features of org.freedesktop.DBus says: "AppArmor", "SELinux"; NULL while nothing mediates */
 const char *lsm_get_feature(void);
 
-/** lsm_decide() - may the message of @query pass? On a denial sets layer and rule of @ret_verdict */
+/**
+ * lsm_decide() - may the message of @query pass?
+ * @ret_verdict: layer and rule are set on a denial, and with log on what is allowed but to be reported; the rule is
+ *               borrowed until the next
+ *
+ * Not asked for messages of the bus itself.
+ */
 bool lsm_decide(const PolicyQuery *query, PolicyVerdict *ret_verdict);
 
 /** lsm_decide_own() - may @subject own @name? */
