@@ -12,7 +12,6 @@
 
 #include <errno.h>
 
-#define ACCEPTS_PER_TURN 32
 #define RETRY_USEC 100000
 
 struct Acceptor {
@@ -66,23 +65,21 @@ static void accept_failed(Acceptor *acceptor, int error) {
                 log_message(LOG_LEVEL_WARNING, "cannot accept a connection: %s", g_strerror(error));
 }
 
+/* One connection a turn: whether another waits is for epoll to say, which is asked anyway. */
 static void acceptor_ready(LoopSource *source, uint32_t events) {
         Acceptor *acceptor = CONTAINER_OF(source, Acceptor, source);
         Bus *bus = acceptor->bus;
 
         (void)events;
-        for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-                if (bus->n_incomplete >= bus->config->limits.max_incomplete_connections) {
-                        stop_all(bus);
-                        return;
-                }
-                int fd = acceptor->accept_one(source->fd);
-                if (fd < 0) {
-                        accept_failed(acceptor, -fd);
-                        return;
-                }
-                (void)connection_accept(bus, fd, bus->guid, acceptor->instance);
+        if (bus->n_incomplete >= bus->config->limits.max_incomplete_connections) {
+                stop_all(bus);
+                return;
         }
+        int fd = acceptor->accept_one(source->fd);
+        if (fd < 0)
+                accept_failed(acceptor, -fd);
+        else
+                (void)connection_accept(bus, fd, bus->guid, acceptor->instance);
 }
 
 Acceptor *acceptor_new(Bus *bus, int fd, AcceptFunction accept_one, Instance *instance, int *ret_error) {
