@@ -34,6 +34,10 @@ void log_init(const char *ident, LogTargets targets) {
                 openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
+LogTargets log_get_targets(void) {
+        return state.targets;
+}
+
 void log_set_verbose(bool verbose) {
         state.verbose = verbose;
 }

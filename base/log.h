@@ -21,6 +21,9 @@ typedef enum LogTargets {
 /** log_init() - sets where records go; until then standard error. @ident is borrowed for good */
 void log_init(const char *ident, LogTargets targets);
 
+/** log_get_targets() - where records go */
+LogTargets log_get_targets(void);
+
 /** log_set_verbose() - whether debug records are written */
 void log_set_verbose(bool verbose);
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "bus/bus.h"
+#include "bus/service-file.h"
 #include "policy/config.h"
 
 /* What activation needs from above; implemented by bus/context with router and driver. */
@@ -23,30 +24,44 @@ typedef struct ActivationHost {
 } ActivationHost;
 
 Activation *activation_new(Bus *bus, const ActivationHost *host);
+
+/** activation_free() - children go on; nobody may wait any more (asserted): close the connections first */
 void activation_free(Activation *activation);
 
-/** activation_reload() - reads the service directories of @config again; running starts go on */
+/**
+ * activation_reload() - reads the service directories of @config again; running starts go on
+ *
+ * Tells services_changed, but not the first time.
+ */
 void activation_reload(Activation *activation, const Config *config);
 
 /** activation_has() - whether @name can be started */
 bool activation_has(Activation *activation, WireString name);
 
+/** activation_find() - the service file of @name, NULL if there is none. Borrowed, until the loop runs */
+const ServiceFile *activation_find(Activation *activation, WireString name);
+
 /** activation_foreach() - every activatable name, for ListActivatableNames */
 void activation_foreach(Activation *activation, void (*visit)(const char *name, void *user), void *user);
 
-/** activation_start_message() - parks @message (copied) until its destination has an owner, and starts the service.
+/** activation_foreach_file() - the service file of every activatable name, for what else they say */
+void activation_foreach_file(Activation *activation, void (*visit)(const ServiceFile *file, void *user), void *user);
+
+/**
+ * activation_start_message() - parks @message (copied) until its destination has an owner, and starts the service.
  *
- * Errors go to the caller through host->failed, at once or later. The name must be activatable.
+ * Errors go to the caller through host->failed, at once or later. While it waits, the message is charged to the caller:
+ * QUOTA_ACTIVATIONS, QUOTA_INCOMING_BYTES, QUOTA_INCOMING_FDS.
  */
 void activation_start_message(Activation *activation, Connection *caller, const Message *message);
 
-/** activation_start_service() - StartServiceByName; the answer comes through the host */
+/** activation_start_service() - StartServiceByName for a name that has no owner; the answer comes through the host */
 void activation_start_service(Activation *activation, Connection *caller, uint32_t serial, WireString name);
 
-/** activation_name_owned() - @name has got an owner: parked messages go to it, callers are answered */
+/** activation_name_owned() - @name has got an owner: callers are answered, then parked messages go to it, in order */
 void activation_name_owned(Activation *activation, const char *name);
 
-/** activation_connection_gone() - drops what a closed connection waited for */
+/** activation_connection_gone() - drops what a closed connection waited for; what is starting goes on */
 void activation_connection_gone(Activation *activation, Connection *connection);
 
 /** activation_systemd_failed() - ActivationFailure signal of systemd for @unit's request */
