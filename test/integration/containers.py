@@ -13,6 +13,7 @@ TYPE = 'com.example.Sandbox'
 SERVICE = 'com.example.Service'
 NOT_CONTAINER = 'NotContainer'
 INTERFACE = harness.CONTAINERS
+ANYBODY = '  <policy context="default"><allow user="*"/></policy>\n'     # may connect
 
 
 def rule(flags, name='', path='/', interface=''):
@@ -36,10 +37,15 @@ def listening_socket(case, name, listen=True, bind=True):
 
 
 def add_server(manager, named=None, fds=(), **options):
-    """Call AddServer, return the reply whatever it is."""
-    return manager.bus('AddServer', 'sssa{sv}a{sv}', options.get('type', TYPE),
-                       options.get('app', 'com.example.App'), options.get('instance', 'i1'),
-                       options.get('metadata', {}), named or {}, interface=INTERFACE, fds=fds)
+    """Call AddServer, return the reply whatever it is. Without named arguments it listens somewhere."""
+    with socket.socket(socket.AF_UNIX) as anywhere:
+        if named is None or options.pop('listen', False):
+            anywhere.bind(b'')                  # the kernel chooses an abstract name
+            anywhere.listen()
+            named, fds = {**(named or {}), 'ListenSocket': ('h', len(fds))}, [*fds, anywhere]
+        return manager.bus('AddServer', 'sssa{sv}a{sv}', options.get('type', TYPE),
+                           options.get('app', 'com.example.App'), options.get('instance', 'i1'),
+                           options.get('metadata', {}), named, interface=INTERFACE, fds=fds)
 
 
 class Server:
@@ -58,6 +64,7 @@ class Server:
         fds = [self.sock, *options.pop('fds', ())]
         reply = add_server(self.manager, named, fds, **options)
         self.path, self.results = case.returned(reply, 'AddServer')
+        self.sock.close()                       # from now on only the bus has it
         self.address = f'unix:path={self.socket_path}'
 
     def connect(self, **options):
@@ -78,6 +85,13 @@ def request_header(connection):
     reply = connection.bus('RequestHeader', interface=INTERFACE)
     if reply.kind != rawbus.RETURN:
         raise harness.Failure(f'RequestHeader: {reply!r}')
+
+
+def settled_fds(bus, manager):
+    """How many descriptors the bus has, those included that it keeps for its first server."""
+    reply = add_server(manager)
+    manager.bus('StopServer', 'o', reply.body[0], interface=INTERFACE)
+    return bus.count_fds()
 
 
 def refused_connection(case, address, **options):

@@ -229,15 +229,17 @@ class Case:
     def __init__(self, name):
         self.name = name
         self.directory = tempfile.mkdtemp(prefix='dct-', dir='/tmp')
-        os.chmod(self.directory, 0o711)
+        os.chmod(self.directory, 0o755)
         self.buses, self.connections, self.processes, self.fds = [], [], [], []
         self.cleanups = []
 
     # Things that are ended for the test
 
     def bus(self, **options):
+        if options.get('program', CONDUCTOR) == CONDUCTOR:
+            need_conductor()
         directory = os.path.join(self.directory, f'bus{len(self.buses)}')
-        os.mkdir(directory, 0o711)
+        os.mkdir(directory, 0o755)
         bus = Bus(directory, **options)
         self.buses.append(bus)
         return bus
@@ -272,6 +274,16 @@ class Case:
         process.out = (out or b'').decode(errors='replace')
         process.err = (err or b'').decode(errors='replace')
         return process
+
+    def run_as(self, uid, script, *args):
+        """Run a Python script, which may import our modules, as another user."""
+        modules = self.path('modules')
+        if not os.path.isdir(modules):
+            os.mkdir(modules, 0o755)
+            for name in ('containers.py', 'harness.py', 'rawbus.py'):
+                shutil.copy(os.path.join(HERE, name), modules)
+        return self.run(['/usr/bin/python3', '-B', '-c', script, *args], user=uid, group=uid,
+                        extra_groups=[], cwd='/', env=dict(os.environ, PYTHONPATH=modules))
 
     def path(self, name):
         return os.path.join(self.directory, name)

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import INTERFACE, Server, add_server, listening_socket, managed
+from containers import INTERFACE, Server, add_server, listening_socket, managed, settled_fds
 from harness import test
 
 
@@ -38,7 +38,7 @@ def bad_sockets(t):
 @test('arguments/sockets that are none')
 def wrong_sockets(t):
     bus, manager, observer = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     for title, thing in bad_sockets(t):
         reply = add_server(manager, {'ListenSocket': ('h', 0)}, [thing])
         t.failed(reply, 'InvalidArgs', title)
@@ -50,7 +50,7 @@ def wrong_sockets(t):
 @test('arguments/the number of the descriptor is wrong')
 def wrong_index(t):
     bus, manager, _ = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     sock, _ = listening_socket(t, 'index')
     for index in (1, 7, 0xffffffff):
         t.failed(add_server(manager, {'ListenSocket': ('h', index)}, [sock]), 'InvalidArgs')
@@ -61,7 +61,7 @@ def wrong_index(t):
 @test('arguments/descriptors that nobody asked for')
 def extra_descriptors(t):
     bus, manager, _ = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     sock, _ = listening_socket(t, 'extra')
     reply = add_server(manager, {'ListenSocket': ('h', 0)}, [sock, *t.pipe()])
     if reply.kind == rawbus.RETURN:
@@ -95,7 +95,7 @@ WRONG_ARGUMENTS = {
 @test('arguments/named arguments that are wrong')
 def wrong_arguments(t):
     bus, manager, _ = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     for title, named in WRONG_ARGUMENTS.items():
         text = t.failed(add_server(manager, named, t.pipe()[:1]), 'InvalidArgs', title)
         t.true(text, f'{title}: no text')
@@ -107,7 +107,7 @@ def wrong_arguments(t):
 @test('arguments/the same key twice')
 def key_twice(t):
     bus, manager, _ = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     reply = manager.bus('AddServer', 'sssa{sv}a{sv}', 'a.b', '', '', {},
                         [('MaxConnections', ('u', 1)), ('MaxConnections', ('u', 2))],
                         interface=INTERFACE)
@@ -120,8 +120,8 @@ def key_twice(t):
 def unpollable(t):
     bus, manager, _ = managed(t)
     name = t.path('file')
+    before = settled_fds(bus, manager)
     with open(name, 'wb') as plain:
-        before = bus.count_fds()
         for key in ('StopOnNotify', 'ReadyNotify'):
             sock, _ = listening_socket(t, key)
             t.failed(add_server(manager, {'ListenSocket': ('h', 0), key: ('h', 1)}, [sock, plain]),
@@ -132,7 +132,7 @@ def unpollable(t):
 @test('arguments/types that are no interface names')
 def wrong_types(t):
     bus, manager, _ = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     for kind in ('', 'nodots', 'a..b', '.a.b', 'a.b.', '1a.b', 'a-b.c', 'a b.c', 'a.' + 'b' * 254):
         t.failed(add_server(manager, type=kind), 'InvalidArgs', repr(kind))
     t.equal(bus.count_fds(), before, 'descriptors of the bus')
@@ -143,7 +143,7 @@ def wrong_types(t):
 @test('arguments/descriptors inside metadata')
 def metadata_descriptors(t):
     bus, manager, _ = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     for value in (('h', 0), ('ah', [0]), ('v', ('h', 0)), ('(sh)', ('x', 0)), ('a{sh}', {'k': 0})):
         t.failed(add_server(manager, metadata={'k': value}, fds=t.pipe()[:1]), 'InvalidArgs',
                  str(value))
@@ -153,7 +153,7 @@ def metadata_descriptors(t):
 @test('arguments/wrong signatures')
 def wrong_signatures(t):
     bus, manager, _ = managed(t)
-    before = bus.count_fds()
+    before = settled_fds(bus, manager)
     for signature, body in (('', ()), ('sss', ('a.b', '', '')), ('sssa{sv}', ('a.b', '', '', {})),
                             ('sssa{ss}a{sv}', ('a.b', '', '', {}, {})),
                             ('sssa{sv}a{sv}s', ('a.b', '', '', {}, {}, ''))):

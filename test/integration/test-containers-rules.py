@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
 from containers import (CALL, FDS, NAMESPACE, OWN, RECEIVE, SEE, SERVICE, SUBTREE, Server, echo,
-                        is_denied, listening_socket, rule, world)
+                        is_denied, listening_socket, rule, settled_fds, world)
 from harness import test
 
 OBJECT, IFACE = '/com/example/Object', 'com.example.Iface'
@@ -497,7 +497,7 @@ def invalid_rules(t):
                 (CALL | NAMESPACE, ':1.5', '/', ''), (CALL, 'nodots', '/', ''),
                 (CALL, 'a..b', '/', ''), (CALL, SERVICE, '/', 'nodots'), (CALL, SERVICE, '/', 'a.b.'),
                 (CALL, SERVICE, '/', '*'), (CALL, SERVICE, '/', 'a.*.b'), (CALL, SERVICE, '/', 'a..*')):
-        before = bus.count_fds()
+        before = settled_fds(bus, manager)
         sock, path = listening_socket(t, 'invalid')
         reply = manager.bus('AddServer', 'sssa{sv}a{sv}', 'a.b', '', '', {},
                             {'ListenSocket': ('h', 0), 'Allow': ('a(usos)', [bad])},
