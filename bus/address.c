@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes sense of server addresses. The grammar and its escaping are libdbus's; which of its addresses a bus
- * can listen on is said here.
+ * Makes sense of server addresses. The grammar and its escaping are libdbus's; which of its
+ * addresses a bus can listen on is said here.
  */
 #include "bus/address.h"
 
 #include <dbus/dbus.h>
 #include <string.h>
 
-#define SUPPORTED "this bus listens on unix:path=, unix:abstract=, unix:dir=, unix:tmpdir=, unix:runtime=yes and systemd: only"
+#define SUPPORTED                                                                                  \
+        "this bus listens on unix:path=, unix:abstract=, unix:dir=, unix:tmpdir=, "                \
+        "unix:runtime=yes and systemd: only"
 
-G_DEFINE_QUARK(address-error, address_error)
+G_DEFINE_QUARK(address_error, address_error)
 
 static const struct {
         const char *key;
         AddressKind kind;
 } unix_keys[] = {
-        { "path", ADDRESS_PATH },        { "abstract", ADDRESS_ABSTRACT }, { "dir", ADDRESS_DIRECTORY },
-        { "tmpdir", ADDRESS_DIRECTORY }, { "runtime", ADDRESS_PATH },
+        { "path", ADDRESS_PATH },     { "abstract", ADDRESS_ABSTRACT },
+        { "dir", ADDRESS_DIRECTORY }, { "tmpdir", ADDRESS_DIRECTORY },
+        { "runtime", ADDRESS_PATH },
 };
 
 char *address_print(const char *key, const char *value) {
@@ -52,7 +55,8 @@ static Address *parse_runtime(const char *value) {
         char *text = address_print("runtime", value);
 
         if (strcmp(value, "yes") != 0)
-                return make_address(ADDRESS_UNSUPPORTED, text, "runtime takes no other value than yes");
+                return make_address(ADDRESS_UNSUPPORTED, text,
+                                    "runtime takes no other value than yes");
         if (!directory || *directory == '\0')
                 return make_address(ADDRESS_UNSUPPORTED, text, "XDG_RUNTIME_DIR is not set");
         g_autofree char *path = g_build_filename(directory, "bus", NULL);
@@ -63,18 +67,21 @@ static Address *parse_unix(DBusAddressEntry *entry) {
         Address *address = NULL;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(unix_keys); i++) {
-                const char *key = unix_keys[i].key, *value = dbus_address_entry_get_value(entry, key);
+                const char *key = unix_keys[i].key,
+                           *value = dbus_address_entry_get_value(entry, key);
 
                 if (!value)
                         continue;
                 if (address) {
                         address_free(address);
-                        return make_address(ADDRESS_UNSUPPORTED, g_strdup("unix:"),
-                                            "only one of path, abstract, dir, tmpdir and runtime can be given");
+                        return make_address(
+                                ADDRESS_UNSUPPORTED, g_strdup("unix:"),
+                                "only one of path, abstract, dir, tmpdir and runtime can be given");
                 }
-                address = strcmp(key, "runtime") == 0
-                                  ? parse_runtime(value)
-                                  : make_address(unix_keys[i].kind, address_print(key, value), value);
+                address =
+                        strcmp(key, "runtime") == 0
+                                ? parse_runtime(value)
+                                : make_address(unix_keys[i].kind, address_print(key, value), value);
         }
         return address ? address
                        : make_address(ADDRESS_UNSUPPORTED, g_strdup("unix:"),
@@ -98,8 +105,8 @@ GPtrArray *address_parse_all(const char *text, GError **error) {
         int n_entries;
 
         if (!dbus_parse_address(text, &entries, &n_entries, &reason)) {
-                g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_SYNTAX, "\"%s\" is not an address: %s", text,
-                            reason.message);
+                g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_SYNTAX,
+                            "\"%s\" is not an address: %s", text, reason.message);
                 dbus_error_free(&reason);
                 return NULL;
         }

@@ -13,7 +13,7 @@ typedef enum AddressError {
 } AddressError;
 
 typedef enum AddressKind {
-        ADDRESS_PATH,        /* unix:path=, and unix:runtime=yes, which is one below $XDG_RUNTIME_DIR */
+        ADDRESS_PATH, /* unix:path=, and unix:runtime=yes, which is one below $XDG_RUNTIME_DIR */
         ADDRESS_ABSTRACT,    /* unix:abstract= */
         ADDRESS_DIRECTORY,   /* unix:dir= and unix:tmpdir=: a new name in a directory */
         ADDRESS_SYSTEMD,     /* systemd:, sockets that were passed by whoever started us */
@@ -23,7 +23,8 @@ typedef enum AddressKind {
 typedef struct Address {
         AddressKind kind;
         char *text;  /* owned; printable, without guid */
-        char *value; /* owned; path, name or directory. ADDRESS_UNSUPPORTED: what is wrong with it. ADDRESS_SYSTEMD: NULL */
+        /* owned; path, name or directory; unsupported: what is wrong with it; systemd: NULL */
+        char *value;
 } Address;
 
 /**
@@ -32,7 +33,8 @@ typedef struct Address {
  *
  * Keys that mean nothing to us are ignored, guid among them: what we listen on gets one of our own.
  *
- * Return: array of Address *, at least one, owned by the array; NULL with @error set when any alternative is malformed.
+ * Return: array of Address *, at least one, owned by the array; NULL with @error set when any
+ * alternative is malformed.
  */
 GPtrArray *address_parse_all(const char *text, GError **error);
 

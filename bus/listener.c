@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opens listening sockets from addresses, or takes over those that systemd has passed, and cleans up after them.
+ * Opens listening sockets from addresses, or takes over those that systemd has passed, and cleans
+ * up after them.
  *
- * A path may be taken over by another bus while we run. The file that a socket made is therefore remembered by its
- * number, and only that file is unlinked.
+ * A path may be taken over by another bus while we run. The file that a socket made is therefore
+ * remembered by its number, and only that file is unlinked.
  */
 #include "bus/listener.h"
 
@@ -78,13 +79,14 @@ static bool fail(GError **error, const char *what, int number) {
 }
 
 /* @name: what is put into sun_path, which for an abstract socket begins behind a NUL. */
-static bool fill_sockaddr(const char *name, bool abstract, struct sockaddr_un *ret_name, socklen_t *ret_length,
-                          GError **error) {
+static bool fill_sockaddr(const char *name, bool abstract, struct sockaddr_un *ret_name,
+                          socklen_t *ret_length, GError **error) {
         size_t start = abstract ? 1 : 0, length = strlen(name);
 
         *ret_name = (struct sockaddr_un){ .sun_family = AF_UNIX };
         if (start + length >= sizeof ret_name->sun_path) {
-                g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LISTEN, "the name is longer than %zu bytes",
+                g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LISTEN,
+                            "the name is longer than %zu bytes",
                             sizeof ret_name->sun_path - 1 - start);
                 return false;
         }
@@ -168,7 +170,8 @@ static Listener *open_abstract(const char *name, const char *guid, GError **erro
 
 /* A path that nobody has, like "/tmp/dbus-k3JxPq0aYz". */
 static char *make_path(const char *directory) {
-        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        static const char letters[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         char name[] = "dbus-XXXXXXXXXX";
 
         for (char *c = name + strlen("dbus-"); *c; c++)
@@ -191,7 +194,9 @@ static Listener *open_directory(const char *directory, const char *guid, GError 
 
 /* Sockets from systemd */
 
-/* A number in the environment, -1 if there is none. Taken out, because it is not for our children. */
+/*
+ * A number in the environment, -1 if there is none. Taken out, because it is not for our children.
+ */
 static long take_number(const char *variable) {
         g_autofree char *text = g_strdup(g_getenv(variable));
         char *end;
@@ -228,7 +233,8 @@ static char *read_address(int fd) {
         socklen_t length = sizeof name;
         size_t n;
 
-        if (getsockname(fd, (struct sockaddr *)&name, &length) < 0 || length <= offsetof(struct sockaddr_un, sun_path))
+        if (getsockname(fd, (struct sockaddr *)&name, &length) < 0 ||
+            length <= offsetof(struct sockaddr_un, sun_path))
                 return NULL;
         n = MIN(length, sizeof name) - offsetof(struct sockaddr_un, sun_path);
         if (name.sun_path[0] != '\0') {
@@ -244,7 +250,8 @@ static char *read_address(int fd) {
 static bool set_flags(int fd) {
         int status = fcntl(fd, F_GETFL);
 
-        return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && status >= 0 && fcntl(fd, F_SETFL, status | O_NONBLOCK) == 0;
+        return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && status >= 0 &&
+               fcntl(fd, F_SETFL, status | O_NONBLOCK) == 0;
 }
 
 static Listener *take_over(int fd, const char *guid, GError **error) {
@@ -263,7 +270,8 @@ static bool open_systemd(const char *guid, GPtrArray *listeners, GError **error)
         long n_fds = take_passed_fds();
 
         if (n_fds == 0) {
-                g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LISTEN, "no socket was passed to this process");
+                g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_LISTEN,
+                            "no socket was passed to this process");
                 return false;
         }
         for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + n_fds; fd++) {
@@ -278,7 +286,8 @@ static bool open_systemd(const char *guid, GPtrArray *listeners, GError **error)
         return true;
 }
 
-static bool open_one(const Address *address, const char *guid, GPtrArray *listeners, GError **error) {
+static bool open_one(const Address *address, const char *guid, GPtrArray *listeners,
+                     GError **error) {
         Listener *listener = NULL;
 
         switch (address->kind) {
@@ -302,7 +311,8 @@ static bool open_one(const Address *address, const char *guid, GPtrArray *listen
         return listener != NULL;
 }
 
-bool listener_open_all(const char *address, const char *guid, GPtrArray *listeners, GError **error) {
+bool listener_open_all(const char *address, const char *guid, GPtrArray *listeners,
+                       GError **error) {
         g_autoptr(GPtrArray) alternatives = address_parse_all(address, error);
         g_autoptr(GString) reasons = g_string_new(NULL);
 
@@ -314,8 +324,8 @@ bool listener_open_all(const char *address, const char *guid, GPtrArray *listene
 
                 if (open_one(alternative, guid, listeners, &reason))
                         return true;
-                g_string_append_printf(reasons, "%scannot listen on %s: %s", i > 0 ? "; " : "", alternative->text,
-                                       reason->message);
+                g_string_append_printf(reasons, "%scannot listen on %s: %s", i > 0 ? "; " : "",
+                                       alternative->text, reason->message);
         }
         g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_LISTEN, reasons->str);
         return false;

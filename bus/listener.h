@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listening sockets of the bus itself, as its configuration asks for them. Who waits for them and accepts is
- * bus/acceptor.
+ * Listening sockets of the bus itself, as its configuration asks for them. Who waits for them and
+ * accepts is bus/acceptor.
  */
 #pragma once
 
@@ -12,16 +12,18 @@ typedef struct Listener Listener;
 
 /**
  * listener_open_all() - listens where an address says
- * @address:   of one <listen> element or --address. Of alternatives separated by ';' the first that can be opened is
- *             taken, as in the reference implementation
+ * @address:   of one <listen> element or --address. Of alternatives separated by ';' the first that
+ *             can be opened is taken, as in the reference implementation
  * @guid:      32 hexadecimal digits, part of the printed addresses
- * @listeners: array of Listener * to which what was opened is added: one, or as many as systemd has passed
+ * @listeners: array of Listener * to which what was opened is added: one, or as many as systemd has
+ *             passed
  *
- * Sockets are non-blocking and close-on-exec. What has a path can be connected to by everybody, whatever the umask is; who may
- * stay is the policy's to say. A socket that is in the way is unlinked, used or not: it is what an earlier
- * bus left behind.
+ * Sockets are non-blocking and close-on-exec. What has a path can be connected to by everybody,
+ * whatever the umask is; who may stay is the policy's to say. A socket that is in the way is
+ * unlinked, used or not: it is what an earlier bus left behind.
  *
- * Return: false with @error set, which names each alternative and what is wrong with it; nothing was added.
+ * Return: false with @error set, which names each alternative and what is wrong with it; nothing
+ * was added.
  */
 bool listener_open_all(const char *address, const char *guid, GPtrArray *listeners, GError **error);
 
@@ -32,13 +34,18 @@ int listener_get_fd(const Listener *listener);
 const char *listener_get_address(const Listener *listener);
 
 /**
- * listener_accept() - takes one connection out of the queue of a listening socket, close-on-exec and non-blocking
+ * listener_accept() - takes one connection out of the queue of a listening socket, close-on-exec
+ * and non-blocking
  *
- * Return: the descriptor, which the caller owns; -errno: -EAGAIN when nobody waits (also when who waited has
- * left), -EMFILE and the like when there is no room for another: the caller had better not ask again at once.
+ * Return: the descriptor, which the caller owns; -errno: -EAGAIN when nobody waits (also when who
+ * waited has left), -EMFILE and the like when there is no room for another: the caller had better
+ * not ask again at once.
  */
 int listener_accept(int fd);
 
-/** listener_free() - closes the socket and unlinks its file, if it made one and nobody has replaced it since; NULL is fine */
+/**
+ * listener_free() - closes the socket and unlinks its file, if it made one and nobody has replaced
+ * it since; NULL is fine
+ */
 void listener_free(Listener *listener);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Listener, listener_free)

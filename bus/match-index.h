@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All match rules of the bus, filed so that the cost of a message follows the number of its receivers, not the
- * number of rules.
+ * All match rules of the bus, filed so that the cost of a message follows the number of its
+ * receivers, not the number of rules.
  *
- * Each rule is filed under all its keys at once, so that rules which differ from a message in any of type, sender,
- * destination, interface, member, path, path_namespace, arg0namespace or their first argN are never looked at. A
- * look-up costs one probe of a hash table (10-20 ns) for each combination of keys that occurs in any rule: some ten on a
- * desktop. Worst cases, all bounded by limits of their causer:
+ * Each rule is filed under all its keys at once, so that rules which differ from a message in any
+ * of type, sender, destination, interface, member, path, path_namespace, arg0namespace or their
+ * first argN are never looked at. A look-up costs one probe of a hash table (10-20 ns) for each
+ * combination of keys that occurs in any rule: some ten on a desktop. Worst cases, all bounded by
+ * limits of their causer:
  *
  *  - whoever adds rules can make about 200 such combinations occur, no more;
- *  - a combination with a well-known sender= or destination= takes a probe for each name of that connection which occurs
- *    in a rule; one with a namespace takes a probe for each part of the message's path or arg0;
- *  - rules that agree on all the above and differ only in argNpath, in a second argN, in a namespace beside an exact
- *    value, are compared one by one. It takes a flood on the very keys of the message (max_match_rules_per_connection) to
- *    be noticed; copies of one rule by one owner are a single entry.
+ *  - a combination with a well-known sender= or destination= takes a probe for each name of that
+ *    connection which occurs in a rule; one with a namespace takes a probe for each part of the
+ *    message's path or arg0;
+ *  - rules that agree on all the above and differ only in argNpath, in a second argN, in a
+ *    namespace beside an exact value, are compared one by one. It takes a flood on the very keys of
+ *    the message (max_match_rules_per_connection) to be noticed; copies of one rule by one owner
+ *    are a single entry.
  *
  * Adding and removing are O(1). A rule of 100 bytes takes about 200 bytes.
  */
@@ -25,21 +28,24 @@
 
 /* Embedded in each connection, once for each index that it has rules in. */
 struct MatchOwner {
-        ListNode rules;      /* MatchRule.owned, in the order in which they were added */
-        unsigned n_rules;    /* each as often as it was added */
-        uint64_t last_match; /* number of the last look-up that found it, so that it is found once */
+        ListNode rules;   /* MatchRule.owned, in the order in which they were added */
+        unsigned n_rules; /* each as often as it was added */
+        uint64_t
+                last_match; /* number of the last look-up that found it, so that it is found once */
 };
 
 typedef struct MatchIndex MatchIndex; /* one for clients, one for monitors */
 
 typedef struct MatchQuery {
         const MessageView *message;
-        WireString sender_unique;      /* ":1.5", or org.freedesktop.DBus */
-        const NameSet *sender_names;   /* NULL: the bus itself */
-        /* Of the addressed connection, for destination=. NULL: there is none; the message's own field is compared, so
-         * that what goes to the bus, or to nobody, can be matched. */
+        WireString sender_unique;    /* ":1.5", or org.freedesktop.DBus */
+        const NameSet *sender_names; /* NULL: the bus itself */
+        /*
+         * Of the addressed connection, for destination=. NULL: there is none; the message's own
+         * field is compared, so that what goes to the bus, or to nobody, can be matched.
+         */
         const NameSet *receiver_names;
-        bool eavesdrop;                /* only rules with eavesdrop='true': for messages that have a destination */
+        bool eavesdrop; /* only rules with eavesdrop='true': for messages that have a destination */
 } MatchQuery;
 
 MatchIndex *match_index_new(void);
@@ -50,7 +56,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MatchIndex, match_index_free)
 
 void match_owner_init(MatchOwner *owner);
 
-/** match_index_add() - files @rule, which it takes over, for @owner; the same rule may be added many times and counts each time */
+/**
+ * match_index_add() - files @rule, which it takes over, for @owner; the same rule may be added many
+ * times and counts each time
+ */
 void match_index_add(MatchIndex *index, MatchRule *rule, MatchOwner *owner);
 
 /** match_index_remove() - takes one rule equal to @rule away from @owner; false if there is none */
@@ -65,7 +74,9 @@ bool match_index_is_empty(const MatchIndex *index);
 /** match_index_has_eavesdroppers() - the same for queries with eavesdrop set */
 bool match_index_has_eavesdroppers(const MatchIndex *index);
 
-/** match_index_get_n_rules() - rules of all owners, each as often as it was added; for statistics */
+/**
+ * match_index_get_n_rules() - rules of all owners, each as often as it was added; for statistics
+ */
 uint64_t match_index_get_n_rules(const MatchIndex *index);
 
 typedef void (*MatchFound)(MatchOwner *owner, void *user);
@@ -73,16 +84,18 @@ typedef void (*MatchFound)(MatchOwner *owner, void *user);
 /**
  * match_index_find() - calls @found once for each owner of at least one rule that matches
  *
- * A rule with eavesdrop='true' also matches in queries without eavesdrop. In the order in which the owners' first
- * matching rules come up, which is stable but otherwise unspecified. @found must not change the index. Arguments of the
- * message are read at most once, and only if a rule wants them.
+ * A rule with eavesdrop='true' also matches in queries without eavesdrop. In the order in which the
+ * owners' first matching rules come up, which is stable but otherwise unspecified. @found must not
+ * change the index. Arguments of the message are read at most once, and only if a rule wants them.
  */
 void match_index_find(MatchIndex *index, const MatchQuery *query, MatchFound found, void *user);
 
 /**
- * match_owner_foreach() - all rules of @owner in the order in which they were added, for GetAllMatchRules
+ * match_owner_foreach() - all rules of @owner in the order in which they were added, for
+ * GetAllMatchRules
  *
- * A rule that was added many times is visited as often. owner->n_rules says how many come; match_rule_to_text()
- * is what is shown of each.
+ * A rule that was added many times is visited as often. owner->n_rules says how many come;
+ * match_rule_to_text() is what is shown of each.
  */
-void match_owner_foreach(const MatchOwner *owner, void (*visit)(const MatchRule *rule, void *user), void *user);
+void match_owner_foreach(const MatchOwner *owner, void (*visit)(const MatchRule *rule, void *user),
+                         void *user);

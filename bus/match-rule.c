@@ -2,9 +2,10 @@
 /*
  * Text of a match rule to MatchRule and back.
  *
- * A rule is read into a ParsedRule on the stack, which has room for the largest one, and then packed into one
- * allocation of exact size. Packed rules that say the same are the same bytes, whatever the order and quoting in
- * which they were written, so that comparing and hashing them need not look at their parts.
+ * A rule is read into a ParsedRule on the stack, which has room for the largest one, and then
+ * packed into one allocation of exact size. Packed rules that say the same are the same bytes,
+ * whatever the order and quoting in which they were written, so that comparing and hashing them
+ * need not look at their parts.
  */
 #include "bus/match-rule.h"
 
@@ -24,7 +25,8 @@ typedef struct ParsedRule {
         uint8_t arg_kinds[MAX_ARGS];
         uint8_t type;
         bool eavesdrop, has_eavesdrop, path_is_namespace;
-        char decoded[MATCH_RULE_MAX_LENGTH]; /* values without their quoting, which only makes them shorter */
+        /* values without their quoting, which only makes them shorter */
+        char decoded[MATCH_RULE_MAX_LENGTH];
 } ParsedRule;
 
 static const struct {
@@ -49,7 +51,7 @@ static const char *const type_names[] = {
         [MESSAGE_TYPE_SIGNAL] = "signal",
 };
 
-G_DEFINE_QUARK(match-rule-error, match_rule_error)
+G_DEFINE_QUARK(match_rule_error, match_rule_error)
 
 static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static bool refuse(GError **error, const char *format, ...) {
@@ -57,7 +59,8 @@ static bool refuse(GError **error, const char *format, ...) {
 
         va_start(arguments, format);
         if (error)
-                *error = g_error_new_valist(MATCH_RULE_ERROR, MATCH_RULE_ERROR_INVALID, format, arguments);
+                *error = g_error_new_valist(MATCH_RULE_ERROR, MATCH_RULE_ERROR_INVALID, format,
+                                            arguments);
         va_end(arguments);
         return false;
 }
@@ -82,8 +85,8 @@ static bool read_key(ParsedRule *parsed, WireString *ret_key, GError **error) {
                 return true;
         skip_space(parsed);
         if (parsed->at == parsed->end || *parsed->at != '=')
-                return refuse(error, "Match rule: key \"%.*s\" is not followed by '='", (int)ret_key->length,
-                              start);
+                return refuse(error, "Match rule: key \"%.*s\" is not followed by '='",
+                              (int)ret_key->length, start);
         parsed->at++;
         return true;
 }
@@ -101,7 +104,10 @@ static bool read_value(ParsedRule *parsed, WireString *ret_value, GError **error
                         continue;
                 }
                 if (c == '\\' && !quoted && parsed->at + 1 < parsed->end) {
-                        /* It shields the next character from being read, and stays unless that is an apostrophe. */
+                        /*
+                         * It shields the next character from being read, and stays unless that is
+                         * an apostrophe.
+                         */
                         if (parsed->at[1] != '\'')
                                 *parsed->free++ = c;
                         c = *++parsed->at;
@@ -123,7 +129,9 @@ static bool set_type(ParsedRule *parsed, WireString value, GError **error) {
                 if (wire_string_is(value, type_names[i]))
                         parsed->type = i;
         if (parsed->type == 0)
-                return refuse(error, "Match rule: type='%.*s' is none of method_call, method_return, error, signal",
+                return refuse(error,
+                              "Match rule: type='%.*s' is none of method_call, method_return, "
+                              "error, signal",
                               (int)value.length, value.data);
         return true;
 }
@@ -132,8 +140,8 @@ static bool set_eavesdrop(ParsedRule *parsed, WireString value, GError **error) 
         parsed->has_eavesdrop = true;
         parsed->eavesdrop = wire_string_is(value, "true");
         if (!parsed->eavesdrop && !wire_string_is(value, "false"))
-                return refuse(error, "Match rule: eavesdrop='%.*s' is neither true nor false", (int)value.length,
-                              value.data);
+                return refuse(error, "Match rule: eavesdrop='%.*s' is neither true nor false",
+                              (int)value.length, value.data);
         return true;
 }
 
@@ -144,8 +152,8 @@ static bool set_text(ParsedRule *parsed, unsigned i, WireString value, GError **
                 return refuse(error, "Match rule: %s is given twice",
                               key == MATCH_PATH ? "path or path_namespace" : text_keys[i].name);
         if (!text_keys[i].is_valid(value.data, value.length))
-                return refuse(error, "Match rule: %s='%.*s' is not %s", text_keys[i].name, (int)value.length,
-                              value.data, text_keys[i].wanted);
+                return refuse(error, "Match rule: %s='%.*s' is not %s", text_keys[i].name,
+                              (int)value.length, value.data, text_keys[i].wanted);
         parsed->values[key] = value;
         if (key == MATCH_PATH)
                 parsed->path_is_namespace = text_keys[i].is_namespace;
@@ -176,12 +184,15 @@ static bool set_arg(ParsedRule *parsed, WireString key, WireString value, GError
         unsigned index;
 
         if (!parse_arg_key(key, &index, &kind))
-                return refuse(error, "Match rule: key \"%.*s\" is none of arg0 to arg%d, arg0path to arg%dpath, arg0namespace",
+                return refuse(error,
+                              "Match rule: key \"%.*s\" is none of arg0 to arg%d, arg0path to "
+                              "arg%dpath, arg0namespace",
                               (int)key.length, key.data, MATCH_RULE_MAX_ARG, MATCH_RULE_MAX_ARG);
         if (parsed->args[index].data)
                 return refuse(error, "Match rule: argument %u is given twice", index);
         if (kind == MATCH_ARG_NAMESPACE && !syntax_is_bus_namespace(value.data, value.length))
-                return refuse(error, "Match rule: arg0namespace='%.*s' is not the beginning of a bus name",
+                return refuse(error,
+                              "Match rule: arg0namespace='%.*s' is not the beginning of a bus name",
                               (int)value.length, value.data);
         parsed->args[index] = value;
         parsed->arg_kinds[index] = (uint8_t)kind;
@@ -244,9 +255,10 @@ static MatchRule *pack(const ParsedRule *parsed) {
         }
         for (unsigned i = 0; i < MAX_ARGS; i++)
                 if (parsed->args[i].data) {
-                        rule->args[rule->n_args++] = (MatchArg){ .index = (uint8_t)i,
-                                                                 .kind = parsed->arg_kinds[i],
-                                                                 .length = (uint16_t)parsed->args[i].length };
+                        rule->args[rule->n_args++] =
+                                (MatchArg){ .index = (uint8_t)i,
+                                            .kind = parsed->arg_kinds[i],
+                                            .length = (uint16_t)parsed->args[i].length };
                         text = append(text, parsed->args[i]);
                 }
         return rule;
@@ -257,7 +269,8 @@ MatchRule *match_rule_parse(WireString text, GError **error) {
 
         if (text.length > MATCH_RULE_MAX_LENGTH) {
                 g_set_error(error, MATCH_RULE_ERROR, MATCH_RULE_ERROR_TOO_LONG,
-                            "Match rule has %u bytes, more than %d", text.length, MATCH_RULE_MAX_LENGTH);
+                            "Match rule has %u bytes, more than %d", text.length,
+                            MATCH_RULE_MAX_LENGTH);
                 return NULL;
         }
         /* decoded[] is only read where it was written */
@@ -341,8 +354,8 @@ static void print_args(GString *text, const MatchRule *rule) {
         };
 
         for (unsigned i = 0; i < rule->n_args; i++) {
-                g_autofree char *key =
-                        g_strdup_printf("arg%u%s", rule->args[i].index, suffixes[rule->args[i].kind]);
+                g_autofree char *key = g_strdup_printf("arg%u%s", rule->args[i].index,
+                                                       suffixes[rule->args[i].kind]);
 
                 print(text, key, match_rule_get_arg(rule, i));
         }

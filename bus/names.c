@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registry of well-known names. Each name has a queue of claims; who made the first one is its primary owner:
+ * The registry of well-known names. Each name has a queue of claims; who made the first one is its
+ * primary owner:
  *
  *      Names.table -> Name "org.example.A" -> [ claim of :1.1 ] -> [ claim of :1.4 ]
  *                     Name "org.example.B" -> [ claim of :1.4 ]
  *
- * and each owner has a list of its claims. A name exists as long as there is a claim to it. The view of an owner's names
- * that policy looks at is an array beside that list, changed together with it.
+ * and each owner has a list of its claims. A name exists as long as there is a claim to it. The
+ * view of an owner's names that policy looks at is an array beside that list, changed together with
+ * it.
  */
 #include "bus/names.h"
 
@@ -54,7 +56,9 @@ static Name *find_hashed(const Names *names, WireString text, uint64_t hash) {
 }
 
 Name *names_find(const Names *names, WireString text) {
-        return names->table.n_items > 0 ? find_hashed(names, text, hash_bytes(text.data, text.length)) : NULL;
+        return names->table.n_items > 0
+                       ? find_hashed(names, text, hash_bytes(text.data, text.length))
+                       : NULL;
 }
 
 static NameClaim *claim_of_queue(ListNode *node) {
@@ -69,11 +73,15 @@ NameOwner *name_get_primary(const Name *name) {
         return get_first(name)->owner;
 }
 
-/* Walks over the shorter of the two lists that a claim is in: both may be long, but rarely together. */
+/*
+ * Walks over the shorter of the two lists that a claim is in: both may be long, but rarely
+ * together.
+ */
 static NameClaim *find_claim(const Name *name, const NameOwner *owner) {
         const ListNode *queued = name->queue.next, *owned = owner->claims.next;
 
-        for (; queued != &name->queue && owned != &owner->claims; queued = queued->next, owned = owned->next) {
+        for (; queued != &name->queue && owned != &owner->claims;
+             queued = queued->next, owned = owned->next) {
                 NameClaim *by_queue = CONTAINER_OF(queued, NameClaim, queue);
                 NameClaim *by_owner = CONTAINER_OF(owned, NameClaim, owned);
 
@@ -161,7 +169,8 @@ static Name *make_name(Names *names, WireString text) {
         return name;
 }
 
-static void note_change(NameChange *change, const Name *name, NameOwner *old_owner, NameOwner *new_owner) {
+static void note_change(NameChange *change, const Name *name, NameOwner *old_owner,
+                        NameOwner *new_owner) {
         change->changed = true;
         g_strlcpy(change->name, name->text, sizeof change->name);
         change->old_owner = old_owner;
@@ -178,7 +187,8 @@ static void drop_claim(Names *names, NameClaim *claim, NameChange *change) {
         if (was_primary && !list_is_empty(&name->queue))
                 view_set_primary(get_first(name), true);
         if (was_primary)
-                note_change(change, name, owner, list_is_empty(&name->queue) ? NULL : name_get_primary(name));
+                note_change(change, name, owner,
+                            list_is_empty(&name->queue) ? NULL : name_get_primary(name));
         if (list_is_empty(&name->queue)) {
                 hash_table_remove(&names->table, &name->node);
                 g_free(name);
@@ -191,7 +201,8 @@ static void drop_claim(Names *names, NameClaim *claim, NameChange *change) {
 typedef enum Fate { FATE_REPLACES, FATE_QUEUES, FATE_REFUSED } Fate;
 
 static Fate decide_fate(const Name *name, uint32_t flags) {
-        if ((flags & NAME_FLAG_REPLACE_EXISTING) && (get_first(name)->flags & NAME_FLAG_ALLOW_REPLACEMENT))
+        if ((flags & NAME_FLAG_REPLACE_EXISTING) &&
+            (get_first(name)->flags & NAME_FLAG_ALLOW_REPLACEMENT))
                 return FATE_REPLACES;
         return flags & NAME_FLAG_DO_NOT_QUEUE ? FATE_REFUSED : FATE_QUEUES;
 }
@@ -222,7 +233,8 @@ static void enqueue(NameClaim *claim) {
         }
 }
 
-static uint32_t request_new(Names *names, NameOwner *owner, WireString text, uint32_t flags, NameChange *change) {
+static uint32_t request_new(Names *names, NameOwner *owner, WireString text, uint32_t flags,
+                            NameChange *change) {
         Name *name = make_name(names, text);
         NameClaim *claim = make_claim(name, owner);
 
@@ -234,7 +246,8 @@ static uint32_t request_new(Names *names, NameOwner *owner, WireString text, uin
 }
 
 /* The name has another primary owner. */
-static uint32_t request_owned(Names *names, NameOwner *owner, Name *name, uint32_t flags, NameChange *change) {
+static uint32_t request_owned(Names *names, NameOwner *owner, Name *name, uint32_t flags,
+                              NameChange *change) {
         NameClaim *claim = find_claim(name, owner);
         Fate fate = decide_fate(name, flags);
 
@@ -254,8 +267,8 @@ static uint32_t request_owned(Names *names, NameOwner *owner, Name *name, uint32
         return NAME_REPLY_IN_QUEUE;
 }
 
-bool names_request(Names *names, NameOwner *owner, WireString text, uint32_t flags, uint32_t *ret_answer,
-                   NameChange *ret_change) {
+bool names_request(Names *names, NameOwner *owner, WireString text, uint32_t flags,
+                   uint32_t *ret_answer, NameChange *ret_change) {
         /* Before all else: who has reached the limit hears so even about a name that it owns. */
         if (!quota_has_room(owner->quota, QUOTA_NAMES, 1))
                 return false;
@@ -273,7 +286,8 @@ bool names_request(Names *names, NameOwner *owner, WireString text, uint32_t fla
         return true;
 }
 
-void names_release(Names *names, NameOwner *owner, WireString text, uint32_t *ret_answer, NameChange *ret_change) {
+void names_release(Names *names, NameOwner *owner, WireString text, uint32_t *ret_answer,
+                   NameChange *ret_change) {
         Name *name = names_find(names, text);
         NameClaim *claim = name ? find_claim(name, owner) : NULL;
 

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots of open calls: found by caller, callee and serial, listed at both ends, and in the order in which they time out.
+ * Slots of open calls: found by caller, callee and serial, listed at both ends, and in the order in
+ * which they time out.
  *
- * All have the same timeout, so the order in which they were made is the order in which they end, and no sorting is
- * needed. Used slots go to a free list, for a slot comes and goes with every call.
+ * All have the same timeout, so the order in which they were made is the order in which they end,
+ * and no sorting is needed. Used slots go to a free list, for a slot comes and goes with every
+ * call.
  */
 #include "bus/replies.h"
 
-/* Enough for what is open at a time on a busy bus; what a crowd leaves behind beyond that is given back. */
+/*
+ * Enough for what is open at a time on a busy bus; what a crowd leaves behind beyond that is given
+ * back.
+ */
 #define MAX_FREE 1024
 
 void replies_init(Replies *replies, uint64_t timeout_usec) {
@@ -31,11 +36,12 @@ void reply_peer_init(ReplyPeer *peer, Quota *quota, uint64_t id) {
 }
 
 static uint64_t slot_hash(const ReplyPeer *caller, const ReplyPeer *callee, uint32_t serial) {
-        return hash_combine(hash_combine(hash_u64(caller->id), hash_u64(callee->id)), hash_u64(serial));
+        return hash_combine(hash_combine(hash_u64(caller->id), hash_u64(callee->id)),
+                            hash_u64(serial));
 }
 
-static ReplySlot *find_hashed(const Replies *replies, const ReplyPeer *caller, const ReplyPeer *callee,
-                              uint32_t serial, uint64_t hash) {
+static ReplySlot *find_hashed(const Replies *replies, const ReplyPeer *caller,
+                              const ReplyPeer *callee, uint32_t serial, uint64_t hash) {
         HASH_TABLE_FOREACH_MATCH(node, &replies->slots, hash) {
                 ReplySlot *slot = CONTAINER_OF(node, ReplySlot, node);
 
@@ -45,7 +51,8 @@ static ReplySlot *find_hashed(const Replies *replies, const ReplyPeer *caller, c
         return NULL;
 }
 
-ReplySlot *replies_find(const Replies *replies, const ReplyPeer *caller, const ReplyPeer *callee, uint32_t serial) {
+ReplySlot *replies_find(const Replies *replies, const ReplyPeer *caller, const ReplyPeer *callee,
+                        uint32_t serial) {
         return find_hashed(replies, caller, callee, serial, slot_hash(caller, callee, serial));
 }
 
@@ -99,7 +106,9 @@ void replies_consume(Replies *replies, ReplySlot *slot) {
 }
 
 static ReplySlot *get_oldest(const Replies *replies) {
-        return list_is_empty(&replies->expiry) ? NULL : CONTAINER_OF(replies->expiry.next, ReplySlot, expiry);
+        return list_is_empty(&replies->expiry)
+                       ? NULL
+                       : CONTAINER_OF(replies->expiry.next, ReplySlot, expiry);
 }
 
 uint64_t replies_next_deadline(const Replies *replies) {
@@ -122,9 +131,11 @@ void replies_set_timeout(Replies *replies, uint64_t timeout_usec) {
 }
 
 ReplySlot *replies_first_waiting(const ReplyPeer *peer) {
-        return list_is_empty(&peer->waiting) ? NULL : CONTAINER_OF(peer->waiting.next, ReplySlot, waiting);
+        return list_is_empty(&peer->waiting) ? NULL
+                                             : CONTAINER_OF(peer->waiting.next, ReplySlot, waiting);
 }
 
 ReplySlot *replies_first_owing(const ReplyPeer *peer) {
-        return list_is_empty(&peer->owing) ? NULL : CONTAINER_OF(peer->owing.next, ReplySlot, owing);
+        return list_is_empty(&peer->owing) ? NULL
+                                           : CONTAINER_OF(peer->owing.next, ReplySlot, owing);
 }
