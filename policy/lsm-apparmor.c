@@ -91,6 +91,10 @@ bool lsm_is_enabled(void) {
         return apparmor.enabled;
 }
 
+const char *lsm_get_feature(void) {
+        return lsm_is_enabled() ? "AppArmor" : NULL;
+}
+
 bool lsm_can_remember(void) {
         return false;
 }
