@@ -115,12 +115,22 @@ static void append_by_id(GHashTable *table, uint32_t id, char kind, GPtrArray *r
         g_byte_array_append(key, (const guint8 *)&id, sizeof id);
 }
 
+/* Where the kernel does not tell all groups, the one that it did tell with the uid counts. */
+static const gid_t *get_groups(Identity *identity, size_t *ret_n_groups) {
+        const gid_t *groups = identity_get_groups(identity, ret_n_groups);
+
+        if (groups && *ret_n_groups > 0)
+                return groups;
+        *ret_n_groups = 1;
+        return &identity->gid;
+}
+
 /* The rules for a peer in their order, and the key of its class. */
 static void select_rules(Policy *policy, Identity *identity, bool at_console, GPtrArray *rules, GByteArray *key) {
         append(rules, policy->defaults);
         if (identity && g_hash_table_size(policy->by_gid) > 0) {
                 size_t n_groups;
-                const gid_t *groups = identity_get_groups(identity, &n_groups);
+                const gid_t *groups = get_groups(identity, &n_groups);
 
                 for (size_t i = 0; i < n_groups; i++)
                         append_by_id(policy->by_gid, groups[i], 'g', rules, key);
@@ -205,7 +215,7 @@ bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid, Po
         }
         peer = (Peer){ .uid = identity->uid };
         if (policy->has_group_members)
-                peer.groups = identity_get_groups(identity, &peer.n_groups);
+                peer.groups = get_groups(identity, &peer.n_groups);
 
         rule = find_last_about(policy->mandatory, &peer);
         if (!rule)
