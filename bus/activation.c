@@ -34,7 +34,6 @@ struct Activation {
         Spawner *spawner;    /* owned */
         GHashTable *pending; /* owned; name, borrowed from it, to Pending */
         uint64_t n_requests; /* waiters, and pendings without any: what max_pending_service_starts limits */
-        uint64_t n_asked;    /* requests to systemd so far */
         bool loaded;         /* service files were read before */
 };
 
@@ -373,10 +372,9 @@ static bool start_child(Pending *pending, const ServiceFile *file, ServiceError 
 }
 
 static void ask_systemd(Pending *pending) {
-        Activation *activation = pending->activation;
-        const ActivationHost *host = &activation->host;
+        const ActivationHost *host = &pending->activation->host;
 
-        pending->asked = host->ask_systemd(host->host, pending->unit, ++activation->n_asked, pending->name);
+        pending->asked = host->ask_systemd(host->host, pending->unit);
 }
 
 /* Return: false with *@ret_error set. */
@@ -417,11 +415,10 @@ static bool admit(Activation *activation, Waiter *waiter, const Message *message
 
 /* Takes over @waiter. */
 static void wait_for(Activation *activation, Waiter *waiter, const char *name, const Message *message) {
-        Pending *pending = g_hash_table_lookup(activation->pending, name);
         const ServiceFile *file = NULL;
         g_auto(ServiceError) error = { NULL };
 
-        if (!pending && !waits_for_systemd(activation, name)) {
+        if (!waits_for_systemd(activation, name)) {
                 services_refresh(activation->services);
                 file = activation_find(activation, wire_string(name));
                 if (!file) {
@@ -434,6 +431,7 @@ static void wait_for(Activation *activation, Waiter *waiter, const char *name, c
                 waiter_free(waiter);
                 return;
         }
+        Pending *pending = g_hash_table_lookup(activation->pending, name);
         bool is_new = !pending;
 
         if (is_new)

@@ -19,7 +19,7 @@ typedef struct ActivationHost {
         /* ActivatableServicesChanged */
         void (*services_changed)(void *host);
         /* ActivationRequest to org.freedesktop.systemd1; false: nobody owns that name */
-        bool (*ask_systemd)(void *host, const char *unit, uint64_t serial, const char *name);
+        bool (*ask_systemd)(void *host, const char *unit);
         void *host;
 } ActivationHost;
 

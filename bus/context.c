@@ -97,18 +97,17 @@ static void host_started(void *host, uint64_t caller_id, uint32_t serial) {
                 router_send_return_for(bus, caller, serial, &body);
 }
 
-static bool host_ask_systemd(void *host, const char *unit, uint64_t serial, const char *name) {
+static bool host_ask_systemd(void *host, const char *unit) {
         Bus *bus = host;
         Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(SYSTEMD_NAME));
         const MessageHeader header = { .type = MESSAGE_TYPE_SIGNAL,
                                        .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
                                        .path = DBUS_BUS_PATH,
                                        .interface = SYSTEMD_ACTIVATOR_INTERFACE,
-                                       .member = "ActivationRequest" };
-        g_auto(Writer) body;
+                                       .member = "ActivationRequest",
+                                       .destination = SYSTEMD_NAME };
+        g_auto(Writer) body = { NULL };
 
-        (void)serial;
-        (void)name;
         if (!systemd)
                 return false;
         writer_init(&body);
@@ -294,10 +293,12 @@ static void refresh_connections(Bus *bus) {
 }
 
 bool context_reload(Bus *bus, GError **error) {
-        g_autoptr(Config) config = config_load(context_of(bus)->options.config_file, error);
+        const ContextOptions *options = &context_of(bus)->options;
+        g_autoptr(Config) config = config_load(options->config_file, error);
 
         if (!config)
                 return false;
+        config->systemd_activation |= options->systemd_activation;
         take_config(bus, config, policy_new(config));
         set_timeouts(bus);
         lsm_reload(config);

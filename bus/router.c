@@ -408,7 +408,8 @@ void router_call(Bus *bus, Connection *receiver, const MessageHeader *header, Wr
         MessageHeader full = *header;
 
         full.serial = bus_next_serial(bus);
-        full.destination = destination_of(receiver);
+        if (!full.destination)
+                full.destination = destination_of(receiver);
         send_own(bus, receiver, &full, body);
 }
 

@@ -67,7 +67,8 @@ static char **helper_command(const ServiceFile *file, const char *helper, Servic
 
         if (file->user)
                 return g_strdupv((char **)command);
-        set_error(ret_error, ERROR_SPAWN_FILE_INVALID, "%s: a service of the system bus needs a key User", file->path);
+        set_error(ret_error, ERROR_SPAWN_FILE_INVALID,
+                  "The service file of %s has no key User, which the system bus needs", file->name);
         return NULL;
 }
 
@@ -79,8 +80,8 @@ char **service_command_new(const ServiceFile *file, const char *helper, ServiceE
                 return helper_command(file, helper, ret_error);
         command = parse_command(file->exec, &error);
         if (!command)
-                set_error(ret_error, ERROR_INVALID_ARGS, "%s: Exec is no valid command line: %s", file->path,
-                          error->message);
+                set_error(ret_error, ERROR_INVALID_ARGS, "Exec in the service file of %s is no valid command line: %s",
+                          file->name, error->message);
         return command;
 }
 

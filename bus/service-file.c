@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads .service files. The format is that of desktop entries, so GKeyFile reads it. It takes a little more than
- * the reference implementation does, such as spaces in front of a key, and nothing less.
+ * the reference implementation does, such as spaces in front of a key, and of a key that is there twice the last one.
  */
 #include "bus/service-file.h"
 
