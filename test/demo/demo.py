@@ -100,7 +100,7 @@ class App:
 
     def do(self, command):
         """Run a command in the container; its output."""
-        self.shell.stdin.write(f'{command} </dev/null\necho "<$?>"\n'.encode())
+        self.shell.stdin.write(f'{command} </dev/null\nprintf "\\n<%s>\\n" $?\n'.encode())
         self.shell.stdin.flush()
         output = ''
         while not re.search(r'^<\d+>$', output, re.M):
@@ -108,7 +108,7 @@ class App:
             if not chunk:
                 raise SystemExit(f'{self.label} ended: {output}')
             output += chunk.decode(errors='replace')
-        return re.sub(r'^<\d+>\n', '', output, flags=re.M)
+        return re.sub(r'\n*^<\d+>\n', '\n', output, flags=re.M)
 
     def show(self, command, shown=None):
         self.transcript.command(self.label, shown or command)

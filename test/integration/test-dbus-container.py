@@ -153,7 +153,7 @@ def start_gdbus(t, bus):
 def identity(t):
     bus, env = world(t)
     service = own_service(t, bus)
-    call = ['dbus-send', '--session', f'--dest={SERVICE}', '/x', 'a.b.C']
+    call = ['dbus-send', '--session', '--type=method_call', f'--dest={SERVICE}', '/x', 'a.b.C']
     for args, expected in (
             (['--type', 'org.example.Box', '--app-id', 'org.example.App', '--instance-id', 'one'],
              ('org.example.Box', 'org.example.App', 'one')),

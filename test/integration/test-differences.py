@@ -1,0 +1,194 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Where dbus-conductor deliberately behaves differently: each section of doc/differences.md has its test here."""
+
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+import rawbus
+from harness import test
+
+DOCUMENT = os.path.join(harness.TOP, 'doc', 'differences.md')
+NAMES = []
+BUS_PATH = rawbus.BUS_PATH
+
+
+def difference(name, reference, conductor, **options):
+    """The function observes one bus; it must see what is said here of each."""
+    NAMES.append(name)
+
+    def register(function):
+        def compare(t):
+            harness.need_conductor()
+            harness.need_reference()
+            for program, expected in ((harness.REFERENCE, reference), (harness.CONDUCTOR, conductor)):
+                t.equal(function(t, t.bus(program=program, **options)), expected, program)
+        harness.CASES.append((f'differences/{name}', compare))
+        return function
+    return register
+
+
+def command_difference(name, reference, conductor):
+    """The same for what needs no running bus: the function gets the program."""
+    NAMES.append(name)
+
+    def register(function):
+        def compare(t):
+            harness.need_conductor()
+            harness.need_reference()
+            for program, expected in ((harness.REFERENCE, reference), (harness.CONDUCTOR, conductor)):
+                t.equal(function(t, program), expected, program)
+        harness.CASES.append((f'differences/{name}', compare))
+        return function
+    return register
+
+
+def property_of_bus(connection, name):
+    reply = connection.bus('Get', 'ss', rawbus.BUS, name, interface=harness.PROPERTIES)
+    return reply.body[0].value
+
+
+@difference('containers-interface', False, True)
+def containers_interface(t, bus):
+    return harness.CONTAINERS in property_of_bus(t.connect(bus), 'Interfaces')
+
+
+@difference('verbose-interface', 'UnknownInterface', 'UnknownMethod')
+def verbose_interface(t, bus):
+    reply = t.connect(bus).bus('Nonsense', interface='org.freedesktop.DBus.Verbose')
+    return reply.error.rsplit('.', 1)[1]
+
+
+@difference('process-descriptor', False, True)
+def process_descriptor(t, bus):
+    connection = t.connect(bus)
+    reply = connection.bus('GetConnectionCredentials', 's', connection.unique)
+    found = 'ProcessFD' in reply.body[0]
+    reply.close_fds()
+    if not found and bus.program == harness.CONDUCTOR and kernel() < (6, 5):
+        raise harness.Skip('the kernel has no SO_PEERPIDFD')
+    return found
+
+
+def kernel():
+    return tuple(int(number) for number in re.findall(r'\d+', os.uname().release)[:2])
+
+
+@difference('guid', (False, False), (True, True))
+def guid(t, bus):
+    connection = t.connect(bus)
+    own_id = connection.bus('GetId').body[0]
+    return f'guid={own_id}' in bus.address, own_id == connection.guid
+
+
+@difference('no-reply', ['ListNames', 'RequestName'], [])
+def no_reply(t, bus):
+    connection = t.connect(bus)
+    asked = {}
+    for member, signature, *body in (('ListNames', ''), ('RequestName', 'su', 'com.example.Quiet', 0)):
+        asked[connection.send(rawbus.call(rawbus.BUS, BUS_PATH, rawbus.BUS, member, signature, *body,
+                                          flags=rawbus.NO_REPLY))] = member
+    return [asked[m.reply_serial] for m in connection.drain() if m.kind == rawbus.RETURN]
+
+
+@difference('no-destination', (None, False), (rawbus.BUS, True))
+def no_destination(t, bus):
+    connection = t.connect(bus)
+    reply = connection.call(None, '/', 'com.example.I', 'NoDestination')
+    return reply.sender, reply.destination == connection.unique
+
+
+@difference('forged-field', 'hung up', 'went on')
+def forged_field(t, bus):
+    connection = t.connect(bus)
+    message = rawbus.call(rawbus.BUS, BUS_PATH, rawbus.BUS, 'GetId')
+    message.fields.append((rawbus.F_CONTAINER, 'u', 5))
+    try:
+        connection.request(message)
+        return 'went on'
+    except rawbus.Disconnected:
+        return 'hung up'
+
+
+def answer(t, bus, line):
+    """The first word with which the bus answers a line of authentication."""
+    connection = t.connect(bus, auth=False)
+    connection.send_raw(b'\0' + line + b'\r\n')
+    return connection.read_line().split()[0].decode()
+
+
+@difference('odd-hex', 'OK', 'ERROR')
+def odd_hex(t, bus):
+    return answer(t, bus, b'AUTH EXTERNAL ' + rawbus.hex_uid().encode() + b'3')
+
+
+@difference('anonymous', ('REJECTED EXTERNAL ANONYMOUS', 'OK', 'hung up'),
+            ('REJECTED EXTERNAL', 'REJECTED', 'hung up'), extra='  <auth>ANONYMOUS</auth>\n')
+def anonymous(t, bus):
+    connection = t.connect(bus, auth=False)
+    connection.send_raw(b'\0')
+    offered = connection.auth_line(b'AUTH').decode()
+    told = connection.auth_line(b'AUTH ANONYMOUS').split()[0].decode()
+    connection.send_raw(b'BEGIN\r\n')
+    try:
+        connection.bus('Hello')
+        return offered, told, 'went on'
+    except rawbus.Disconnected:
+        return offered, told, 'hung up'
+
+
+@command_difference('help', 1, 0)
+def help_status(t, program):
+    return t.run([program, '--help']).returncode
+
+
+@command_difference('configuration-errors', False, True)
+def configuration_errors(t, program):
+    name = t.path('bus.conf')
+    with open(name, 'w', encoding='utf-8') as out:
+        out.write('<busconfig>\n\n<nonsense/>\n</busconfig>\n')
+    return f'{name}:3' in t.run([program, f'--config-file={name}']).err
+
+
+@command_difference('container-limits', 'refused', 'taken')
+def container_limits(t, program):
+    name = t.path('bus.conf')
+    with open(name, 'w', encoding='utf-8') as out:
+        limit = '<limit name="max_rules_per_container">5</limit>'
+        out.write(harness.CONFIG.format(listen=f'unix:path={t.directory}/socket', servicedir='',
+                                        limits=limit, extra=''))
+    return start(t, program, name)
+
+
+@command_difference('tcp', 'taken', 'refused')
+def tcp(t, program):
+    name = t.path('bus.conf')
+    with open(name, 'w', encoding='utf-8') as out:
+        out.write(harness.CONFIG.format(listen='tcp:host=127.0.0.1,port=0', servicedir='', limits='',
+                                        extra=''))
+    return start(t, program, name)
+
+
+def start(t, program, config):
+    """Whether a bus starts with a configuration."""
+    process = t.spawn([program, f'--config-file={config}', '--nofork', '--print-address=1'],
+                      stderr=subprocess.DEVNULL)
+    address = harness.read_line(process.stdout.fileno(), 20)
+    process.terminate()
+    process.wait(20)
+    return 'taken' if address else 'refused'
+
+
+@test('differences/the document has a section for each, and no other')
+def documented(t):
+    with open(DOCUMENT, encoding='utf-8') as stream:
+        sections = re.findall(r'^## `([a-z-]+)`', stream.read(), re.M)
+    t.equal(sorted(sections), sorted(NAMES), DOCUMENT)
+
+
+if __name__ == '__main__':
+    harness.main()
