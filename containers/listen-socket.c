@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,6 +66,15 @@ static bool create_timer(timer_t *ret_timer) {
                timer_create(CLOCK_MONOTONIC, &event, ret_timer) == 0;
 }
 
+/*
+ * A socket that was shut down is readable for ever and has nobody waiting: without this its poller would spin.
+ */
+static bool is_dead(int fd) {
+        struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
+
+        return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLRDHUP | POLLERR));
+}
+
 static int accept_with_timer(timer_t timer, int fd) {
         const struct itimerspec armed = { .it_value.tv_nsec = ACCEPT_NSEC,
                                           .it_interval.tv_nsec = ACCEPT_NSEC };
@@ -79,7 +89,9 @@ static int accept_with_timer(timer_t timer, int fd) {
         if (accepted >= 0)
                 return accepted;
         /* What does not wait is not interrupted. */
-        return error == EINTR ? -ETIMEDOUT : -error;
+        if (error == EINTR)
+                return -ETIMEDOUT;
+        return error == EAGAIN && is_dead(fd) ? -ESHUTDOWN : -error;
 }
 
 int listen_socket_accept(int fd) {

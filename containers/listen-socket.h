@@ -27,5 +27,6 @@ const char *listen_socket_check(int fd, ListenSocketStage stage);
  *
  * Return: the descriptor, which the caller owns; else -errno. -EAGAIN: nobody is there. -ETIMEDOUT:
  *         somebody made the socket blocking and was quicker, which happens to nobody by chance.
+ *         -ESHUTDOWN: somebody shut it down, nobody will ever come.
  */
 int listen_socket_accept(int fd);
