@@ -121,9 +121,10 @@ def answer(t, bus, line):
     return connection.read_line().split()[0].decode()
 
 
-@difference('odd-hex', 'OK', 'ERROR')
+@difference('odd-hex', 'an identity', 'an error')
 def odd_hex(t, bus):
-    return answer(t, bus, b'AUTH EXTERNAL ' + rawbus.hex_uid().encode() + b'3')
+    word = answer(t, bus, b'AUTH EXTERNAL ' + rawbus.hex_uid().encode() + b'3')
+    return 'an error' if word == 'ERROR' else 'an identity'
 
 
 @difference('anonymous', ('REJECTED EXTERNAL ANONYMOUS', 'OK', 'hung up'),
