@@ -352,8 +352,7 @@ void policy_account_set_group(PolicyAccount *account, const char *name) {
 }
 
 void policy_account_copy(PolicyAccount *account, const PolicyAccount *from) {
-        g_autofree char *old = account->name;
-
+        policy_account_clear(account);
         *account = *from;
         account->name = g_strdup(from->name);
 }
