@@ -335,7 +335,7 @@ static bool runs_command(const Pending *pending, const char *exec) {
 static void child_ended(void *user, const SpawnResult *result) {
         Pending *pending = user;
         g_autofree char *exec = g_strdup(pending->exec);
-        g_auto(ServiceError) error = { NULL };
+        g_auto(ServiceError) error = { 0 };
 
         pending->child = NULL;
         if (!service_end_is_failure(pending->name, result, pending->by_helper, &error))
@@ -416,7 +416,7 @@ static bool admit(Activation *activation, Waiter *waiter, const Message *message
 /* Takes over @waiter. */
 static void wait_for(Activation *activation, Waiter *waiter, const char *name, const Message *message) {
         const ServiceFile *file = NULL;
-        g_auto(ServiceError) error = { NULL };
+        g_auto(ServiceError) error = { 0 };
 
         if (!waits_for_systemd(activation, name)) {
                 services_refresh(activation->services);

@@ -106,7 +106,7 @@ static bool host_ask_systemd(void *host, const char *unit) {
                                        .interface = SYSTEMD_ACTIVATOR_INTERFACE,
                                        .member = "ActivationRequest",
                                        .destination = SYSTEMD_NAME };
-        g_auto(Writer) body = { NULL };
+        g_auto(Writer) body = { 0 };
 
         if (!systemd)
                 return false;

@@ -79,7 +79,7 @@ static void forward_environment(Bus *bus, Reader environment) {
                 .destination = SYSTEMD_NAME,
         };
         Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(SYSTEMD_NAME));
-        g_auto(Writer) body = { NULL };
+        g_auto(Writer) body = { 0 };
         WireString name, value;
         Reader entry;
         size_t mark;

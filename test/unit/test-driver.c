@@ -267,7 +267,7 @@ static void call(Fixture *f, const char *path, const char *interface, const char
 }
 
 static void call_with(Fixture *f, const char *member, const char *name, const uint32_t *flags) {
-        g_auto(Writer) body = { NULL };
+        g_auto(Writer) body = { 0 };
 
         writer_init(&body);
         writer_add_string(&body, name);
@@ -326,7 +326,7 @@ static const Case cases[] = {
 
 static void try_cases(Fixture *f, const char *(*expected_of)(const Case *)) {
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                g_auto(Writer) body = { NULL };
+                g_auto(Writer) body = { 0 };
 
                 writer_init(&body);
                 if (cases[i].signature[0])
@@ -482,7 +482,7 @@ static void test_matches(Fixture *f, gconstpointer data) {
 }
 
 static void become_monitor(Fixture *f, const char *rule, uint32_t flags) {
-        g_auto(Writer) body = { NULL };
+        g_auto(Writer) body = { 0 };
         size_t mark;
 
         writer_init(&body);
@@ -545,7 +545,7 @@ static void test_start(Fixture *f, gconstpointer data) {
 }
 
 static void send_environment(Fixture *f) {
-        g_auto(Writer) body = { NULL };
+        g_auto(Writer) body = { 0 };
         size_t mark;
 
         writer_init(&body);
@@ -576,7 +576,7 @@ static void test_systemd_failure(Fixture *f, gconstpointer data) {
                                        .destination = BUS };
         (void)data;
         for (int round = 0; round < 2; round++) {
-                g_auto(Writer) body = { NULL };
+                g_auto(Writer) body = { 0 };
 
                 is_privileged = round == 1;
                 writer_init(&body);
@@ -641,7 +641,7 @@ static void introspect(Fixture *f, const char *path, const char *interfaces, con
         Seen seen = { .interfaces = g_string_new(NULL) };
         g_autoptr(GMarkupParseContext) context = NULL;
         g_autofree char *xml = NULL;
-        g_auto(Writer) reply = { NULL };
+        g_auto(Writer) reply = { 0 };
         MethodCall method = { .message = &message, .connection = &f->caller, .reply = &reply };
 
         writer_init(&reply);
