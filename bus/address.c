@@ -105,8 +105,11 @@ GPtrArray *address_parse_all(const char *text, GError **error) {
         int n_entries;
 
         if (!dbus_parse_address(text, &entries, &n_entries, &reason)) {
+                g_autofree char *message = g_strdup(reason.message);
+
+                /* some of libdbus's end in a newline */
                 g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_SYNTAX,
-                            "\"%s\" is not an address: %s", text, reason.message);
+                            "\"%s\" is not an address: %s", text, g_strchomp(message));
                 dbus_error_free(&reason);
                 return NULL;
         }

@@ -324,7 +324,7 @@ bool listener_open_all(const char *address, const char *guid, GPtrArray *listene
 
                 if (open_one(alternative, guid, listeners, &reason))
                         return true;
-                g_string_append_printf(reasons, "%scannot listen on %s: %s", i > 0 ? "; " : "",
+                g_string_append_printf(reasons, "%scannot listen on \"%s\": %s", i > 0 ? "; " : "",
                                        alternative->text, reason->message);
         }
         g_set_error_literal(error, ADDRESS_ERROR, ADDRESS_ERROR_LISTEN, reasons->str);
