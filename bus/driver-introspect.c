@@ -23,10 +23,10 @@ static const char *path_below(const char *path) {
         size_t n = strlen(path);
 
         if (n == 1)
-                return DBUS_BUS_PATH + 1;
+                return &DBUS_BUS_PATH[1];
         if (strncmp(DBUS_BUS_PATH, path, n) != 0 || DBUS_BUS_PATH[n] != '/')
                 return NULL;
-        return DBUS_BUS_PATH + n + 1;
+        return &DBUS_BUS_PATH[n + 1];
 }
 
 static bool introspect(MethodCall *call, void *user) {

@@ -217,14 +217,14 @@ static void stop_listening(Registry *registry, Instance *instance) {
 }
 
 void registry_stop_listening(Registry *registry, Instance *instance) {
-        g_autoptr(Instance) kept = instance_ref(instance);
+        G_GNUC_UNUSED g_autoptr(Instance) kept = instance_ref(instance);
 
         stop_listening(registry, instance);
         remove_if_dead(registry, instance);
 }
 
 void registry_stop(Registry *registry, Instance *instance) {
-        g_autoptr(Instance) kept = instance_ref(instance);
+        G_GNUC_UNUSED g_autoptr(Instance) kept = instance_ref(instance);
 
         stop_listening(registry, instance);
         if (instance->n_connections > 0)
@@ -241,7 +241,7 @@ static void stop_by_itself(Registry *registry, Instance *instance) {
 }
 
 void registry_listen_failed(Registry *registry, Instance *instance, int error) {
-        g_autoptr(Instance) kept = instance_ref(instance);
+        G_GNUC_UNUSED g_autoptr(Instance) kept = instance_ref(instance);
 
         registry->host->server_failed(registry->host->host, instance,
                                       "its socket takes no connections any more", error);
