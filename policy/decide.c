@@ -43,6 +43,11 @@ const char *policy_layer_name(PolicyLayer layer) {
         g_assert_not_reached();
 }
 
+/* Rules are for those who have said Hello. */
+static const PolicySnapshot *snapshot_of(const PolicySubject *subject) {
+        return subject && subject->names->unique.data ? subject->snapshot : NULL;
+}
+
 /*
  * Replies of the bus itself count as requested. Nobody waits for a reply that goes to the bus, or to somebody whom
  * it is not addressed to.
@@ -54,8 +59,8 @@ static Case make_case(const PolicyQuery *query) {
 
         return (Case){
                 .query = query,
-                .from = query->sender ? query->sender->snapshot : NULL,
-                .to = query->receiver ? query->receiver->snapshot : NULL,
+                .from = snapshot_of(query->sender),
+                .to = snapshot_of(query->receiver),
                 .message = {
                         .view = view,
                         .reply = view->reply_serial != 0,
@@ -68,7 +73,7 @@ static Case make_case(const PolicyQuery *query) {
         };
 }
 
-/* Without a snapshot a sender has not said Hello, and may say nothing else. */
+/* Who has not said Hello may say nothing else, and that whatever the rules are. */
 static bool may_be_first(const PolicyQuery *query) {
         const MessageView *view = &query->message->view;
 
@@ -285,6 +290,7 @@ bool policy_decide(const PolicyQuery *query, PolicyVerdict *ret_verdict) {
 }
 
 bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerdict *ret_verdict) {
+        const PolicySnapshot *snapshot;
         const PolicyRule *rule;
 
         *ret_verdict = (PolicyVerdict){ .allowed = true };
@@ -299,7 +305,8 @@ bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerd
                 if (!take_lsm_verdict(ret_verdict, &by_lsm, allowed))
                         return false;
         }
-        rule = subject->snapshot ? rule_table_find_own(&subject->snapshot->own, name) : NULL;
+        snapshot = snapshot_of(subject);
+        rule = snapshot ? rule_table_find_own(&snapshot->own, name) : NULL;
         if (!rule || !rule->allow)
                 return deny_by_xml(ret_verdict, rule);
         if (rule->log && !ret_verdict->rule) {
