@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -212,13 +213,21 @@ def gdbus_introspect(t):
     t.contains(out, 'node /org/freedesktop/DBus', 'recursion')
 
 
+def emits(caller, stream):
+    """Have the service emit a signal; whether something is there to be read."""
+    caller.call(NAME, OBJECT, IFACE, 'Emit', 's', 'seen')
+    return bool(select.select([stream], [], [], 0.05)[0])
+
+
 @test('clients/gdbus monitor')
 def gdbus_monitor(t):
     bus, env = with_service(t)
     harness.need_program('gdbus')
     monitor = t.spawn(['stdbuf', '-oL', 'gdbus', 'monitor', '--session', '--dest', NAME], env=env)
     wait_for_text(monitor.stdout, 'is owned by')
-    t.connect(bus).call(NAME, OBJECT, IFACE, 'Emit', 's', 'seen')
+    # It asks for signals only after it has said so; nothing tells when the bus knows
+    caller = t.connect(bus)
+    t.true(harness.wait_until(lambda: emits(caller, monitor.stdout)), 'no signal was printed')
     wait_for_text(monitor.stdout, f"{IFACE}.Emitted ('seen',)")
     t.connect(bus).call(NAME, OBJECT, IFACE, 'Quit')
     wait_for_text(monitor.stdout, 'does not have an owner')
