@@ -175,6 +175,22 @@ static void limit_reached(void *host, void *caller, const char *limit, uint64_t 
         log_record_submit(record);
 }
 
+static void connection_refused(void *host, Instance *instance, const char *limit, uint64_t value) {
+        Bus *bus = host;
+        unsigned n_left_out;
+
+        if (!log_rate_allow(&instance->refusal_rate, loop_now_usec(bus->loop), &n_left_out))
+                return;
+        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "limit reached");
+        log_record_add(record, "Limit", limit);
+        log_record_add_number(record, "Value", value);
+        log_record_add(record, "Path", instance->path);
+        log_record_add(record, "AppId", instance->app_id);
+        if (n_left_out > 0)
+                log_record_add_number(record, "LeftOut", n_left_out);
+        log_record_submit(record);
+}
+
 static void server_failed(void *host, const Instance *instance, const char *reason, int error) {
         LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "container server removed");
 
@@ -213,6 +229,7 @@ void containers_host_new(Bus *bus) {
                                                   .grants_of = grants_of,
                                                   .request_header = request_header,
                                                   .limit_reached = limit_reached,
+                                                  .connection_refused = connection_refused,
                                                   .server_failed = server_failed };
         bus->registry = registry_new(&bus->containers->host);
         driver_add_table(bus, &containers_interface, bus->registry);

@@ -417,13 +417,29 @@ bool registry_add(Registry *registry, MethodCall *call, ServerArguments *argumen
         return true;
 }
 
-bool registry_connection_opened(Registry *registry, Instance *instance, uid_t uid) {
-        uint64_t limit = MIN(instance->max_connections,
-                             registry->host->config->limits.max_connections_per_container);
+/* The limit in the way of one more connection; NULL: none. */
+static const char *find_limit(const Registry *registry, const Instance *instance,
+                              uint64_t *ret_value) {
+        const ConfigLimits *limits = &registry->host->config->limits;
 
-        if (instance->state != INSTANCE_LISTENING || !instance_allows_uid(instance, uid) ||
-            instance->n_connections >= limit)
+        *ret_value = limits->max_connections_per_container;
+        if (instance->n_connections >= *ret_value)
+                return "max_connections_per_container";
+        *ret_value = instance->max_connections;
+        return instance->n_connections >= *ret_value ? "MaxConnections" : NULL;
+}
+
+bool registry_connection_opened(Registry *registry, Instance *instance, uid_t uid) {
+        const char *limit;
+        uint64_t value;
+
+        if (instance->state != INSTANCE_LISTENING || !instance_allows_uid(instance, uid))
                 return false;
+        limit = find_limit(registry, instance, &value);
+        if (limit) {
+                registry->host->connection_refused(registry->host->host, instance, limit, value);
+                return false;
+        }
         instance->n_connections++;
         return true;
 }

@@ -39,20 +39,36 @@ static int fail(GError **error, int number, const char *what, const char *path) 
         return -1;
 }
 
-/* Makes and opens one directory, without following a link in its place. */
-static int open_directory(int parent, const char *name, mode_t mode, bool *ret_made) {
-        *ret_made = mkdirat(parent, name, mode) == 0;
-        if (!*ret_made && errno != EEXIST)
+/* Makes and opens one directory, without following a link in its place. @uid owns what is made. */
+static int open_directory(int parent, const char *name, mode_t mode, uid_t uid) {
+        bool made = mkdirat(parent, name, mode) == 0;
+        auto_fd fd = -1;
+
+        if (!made && errno != EEXIST)
                 return -1;
-        return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || !made)
+                return g_steal_fd(&fd);
+        /* Not what the umask left of it. */
+        if (fchmod(fd, mode) < 0 || (uid != geteuid() && fchown(fd, uid, (gid_t)-1) < 0))
+                return -1;
+        return g_steal_fd(&fd);
 }
 
-/* Nobody but root and @uid may be able to put something else in the place of a socket. */
-static bool is_safe(int directory, uid_t uid) {
-        struct stat status;
+/*
+ * Nobody but root and @uid may be able to put something else in the place of a socket; or whom root
+ * trusts, who owns a directory in one that only root can write to, as the system bus's user does.
+ */
+static bool is_safe(int parent, int directory, uid_t uid) {
+        struct stat above, status;
 
-        return fstat(directory, &status) == 0 && (status.st_uid == 0 || status.st_uid == uid) &&
-               (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+        if (fstat(parent, &above) < 0 || fstat(directory, &status) < 0)
+                return false;
+        if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 || (above.st_mode & S_IWOTH) != 0)
+                return false;
+        if (above.st_uid == 0 && (above.st_mode & S_IWGRP) == 0)
+                return true;
+        return above.st_uid == uid && (status.st_uid == 0 || status.st_uid == uid);
 }
 
 bool socket_path_prepare(const char *directory, uid_t uid, mode_t mode, GError **error) {
@@ -60,21 +76,16 @@ bool socket_path_prepare(const char *directory, uid_t uid, mode_t mode, GError *
         g_autofree char *top_path = g_path_get_dirname(middle_path);
         g_autofree char *middle_name = g_path_get_basename(middle_path);
         g_autofree char *name = g_path_get_basename(directory);
-        bool made;
         auto_fd top = open(top_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        auto_fd middle = top < 0 ? -1 : open_directory(top, middle_name, mode, &made);
-        auto_fd last = middle < 0 ? -1 : open_directory(middle, name, mode, &made);
+        auto_fd middle = top < 0 ? -1 : open_directory(top, middle_name, mode, geteuid());
+        auto_fd last = middle < 0 ? -1 : open_directory(middle, name, mode, uid);
 
         if (last < 0) {
                 fail(error, errno, "cannot make the directory for sockets of containers,",
                      directory);
                 return false;
         }
-        if (made && uid != geteuid() && fchown(last, uid, (gid_t)-1) < 0) {
-                fail(error, errno, "cannot give away", directory);
-                return false;
-        }
-        if (!is_safe(last, uid)) {
+        if (!is_safe(middle, last, uid)) {
                 fail(error, EPERM, "others can write to", directory);
                 return false;
         }

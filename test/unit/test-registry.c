@@ -248,11 +248,14 @@ static void test_connections(void) {
         g_assert_false(registry_connection_opened(fake.registry, instance, 1001));
         for (unsigned i = 0; i < 3; i++)
                 g_assert_true(registry_connection_opened(fake.registry, instance, 1000));
+        fake_assert_events(&fake, "");
         g_assert_false(registry_connection_opened(fake.registry, instance, 1000));
+        fake_assert_events(&fake, "refused max_connections_per_container 3;");
         registry_connection_closed(fake.registry, instance, false);
         g_assert_true(registry_connection_opened(fake.registry, instance, 1000));
         g_assert_true(registry_connection_opened(fake.registry, small, 1000));
         g_assert_false(registry_connection_opened(fake.registry, small, 1000));
+        fake_assert_events(&fake, "refused MaxConnections 1;");
         /* closing the last one does not end a server that listens */
         registry_connection_authenticated(fake.registry, small);
         registry_connection_closed(fake.registry, small, true);
