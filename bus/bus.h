@@ -25,6 +25,8 @@ typedef struct Instance Instance;     /* containers/instance.h */
 
 /* What lower modules of bus/ need done by higher ones; set once by bus/context. */
 typedef struct BusHooks {
+        /* a message that has come in, valid for this turn */
+        void (*message)(Bus *bus, Connection *sender, const Message *message);
         /* a message to org.freedesktop.DBus that the verdict let through */
         void (*driver_message)(Bus *bus, Connection *sender, const Message *message);
         /* a registered connection closes or becomes a monitor: takes it out of all registries, announced */
@@ -67,8 +69,7 @@ struct Bus {
         HashTable users;           /* connections per uid, bus/connection.c */
 
         Names names;
-        MatchIndex *matches;       /* owned; rules for broadcasts: all of them */
-        MatchIndex *eavesdroppers; /* owned; those with eavesdrop='true' once more, for unicast messages */
+        MatchIndex *matches;       /* owned; rules of clients */
         MatchIndex *monitor_matches; /* owned; rules of monitors */
         Replies replies;
         LoopTimer replies_timer;

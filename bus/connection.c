@@ -13,8 +13,6 @@
 #include "bus/connection.h"
 
 #include "base/log.h"
-#include "bus/router.h"
-#include "bus/sightings.h"
 #include "containers/registry.h"
 #include "policy/service-grants.h"
 
@@ -109,7 +107,6 @@ static Connection *connection_new(Bus *bus, int fd, Identity *identity) {
         connection_set_limits(connection);
         name_owner_init(&connection->names, &connection->quota);
         match_owner_init(&connection->matches);
-        match_owner_init(&connection->eavesdrops);
         list_init(&connection->sees);
         list_init(&connection->seen_by);
         connection->subject.identity = identity;
@@ -167,7 +164,7 @@ bool connection_register(Connection *connection) {
         bus->n_peak_connections = MAX(bus->n_peak_connections, bus->n_completed);
         connection->user = user_charge(bus, uid);
         connection->id = connection->subject.id = ++bus->last_id;
-        g_snprintf(connection->unique, sizeof connection->unique, ":1.%" G_GUINT64_FORMAT, connection->id);
+        g_snprintf(connection->unique, sizeof connection->unique, ":1.%" G_GUINT64_FORMAT, connection->id - 1);
         hash_table_add(&bus->connections, &connection->by_id, hash_u64(connection->id));
         name_owner_set_unique(&connection->names, wire_string(connection->unique));
         reply_peer_init(&connection->replies, &connection->quota, connection->id);
@@ -239,7 +236,7 @@ static TransportResult route_messages(Connection *connection) {
         Message message;
 
         while ((result = transport_next(&connection->transport, &message)) == TRANSPORT_OK) {
-                router_route(connection->bus, connection, &message);
+                connection->bus->hooks.message(connection->bus, connection, &message);
                 message_clear(&message);
                 if (connection->state == CONNECTION_CLOSED)
                         return TRANSPORT_CLOSED;
@@ -394,7 +391,6 @@ static void unregister(Connection *connection) {
         if (connection->id == 0)
                 return;
         bus->hooks.connection_gone(bus, connection);
-        sightings_forget(connection);
         list_remove(&connection->monitor);
         hash_table_remove(&bus->connections, &connection->by_id);
         user_refund(bus, connection->user);
@@ -459,18 +455,20 @@ Connection *connection_find_by_id(const Bus *bus, uint64_t id) {
         return NULL;
 }
 
-/* Number in a unique name of ours, 0 if it is none: ":1." and a number without leading zero. */
+/* Id of the connection with this unique name, 0 if it is none of ours: ":1.", and the id less one in decimal. */
 static uint64_t parse_unique(WireString name) {
         uint64_t id = 0;
 
-        if (name.length < 4 || name.length > 22 || memcmp(name.data, ":1.", 3) != 0 || name.data[3] == '0')
+        if (name.length < 4 || name.length > 22 || memcmp(name.data, ":1.", 3) != 0)
+                return 0;
+        if (name.data[3] == '0' && name.length > 4)
                 return 0;
         for (uint32_t i = 3; i < name.length; i++) {
                 if (name.data[i] < '0' || name.data[i] > '9')
                         return 0;
                 id = id * 10 + (uint64_t)(name.data[i] - '0');
         }
-        return id;
+        return id + 1;
 }
 
 Connection *connection_find(const Bus *bus, WireString name) {

@@ -20,7 +20,7 @@ typedef struct ConnectionUser ConnectionUser; /* shared by the connections of on
 
 struct Connection {
         Bus *bus;                 /* borrowed */
-        uint64_t id;              /* number in the unique name; 0 before Hello */
+        uint64_t id;              /* one more than the number in the unique name; 0 before Hello */
         ConnectionState state;
         bool wants_container_field; /* RequestHeader */
         bool peer_hung_up;        /* read until the end: no event will come for it again */
@@ -36,7 +36,7 @@ struct Connection {
         ConnectionUser *user;     /* counted; NULL: anonymous, or not authenticated yet */
         Quota quota;
         NameOwner names;
-        MatchOwner matches, eavesdrops;
+        MatchOwner matches;
         ReplyPeer replies;
         PolicySubject subject;
         MessageStamp stamp;
@@ -93,7 +93,7 @@ static inline bool connection_can_receive_fds(const Connection *connection) {
 /** connection_find() - the connection of a unique or well-known name (its primary owner), NULL if none. O(1) */
 Connection *connection_find(const Bus *bus, WireString name);
 
-/** connection_find_by_id() - by the number of its unique name. O(1) */
+/** connection_find_by_id() - by its id. O(1) */
 Connection *connection_find_by_id(const Bus *bus, uint64_t id);
 
 static inline Connection *connection_of_names(NameOwner *owner) {

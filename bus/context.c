@@ -19,6 +19,7 @@
 #include "bus/driver.h"
 #include "bus/listener.h"
 #include "bus/router.h"
+#include "bus/sightings.h"
 #include "containers/registry.h"
 #include "policy/lsm.h"
 
@@ -47,6 +48,7 @@ static void connection_gone(Bus *bus, Connection *connection) {
         driver_connection_gone(bus, connection);
         router_fail_replies(bus, connection);
         activation_connection_gone(bus->activation, connection);
+        sightings_forget(connection);
         /* a manager that becomes a monitor is still there */
         if (connection->state == CONNECTION_CLOSED && !connection_is_contained(connection))
                 registry_manager_gone(bus->registry, connection);
@@ -143,7 +145,6 @@ static void init_registries(Bus *bus) {
         replies_init(&bus->replies, UINT64_MAX);
         bus->replies_timer.expired = replies_expired;
         bus->matches = match_index_new();
-        bus->eavesdroppers = match_index_new();
         bus->monitor_matches = match_index_new();
         input_arena_init(&bus->arena);
         message_stamp_init(&bus->stamp, DBUS_BUS_NAME, "/");
@@ -151,7 +152,8 @@ static void init_registries(Bus *bus) {
 }
 
 static void init_hooks(Bus *bus) {
-        bus->hooks = (BusHooks){ .driver_message = driver_message,
+        bus->hooks = (BusHooks){ .message = router_route,
+                                 .driver_message = driver_message,
                                  .connection_gone = connection_gone,
                                  .place_free = acceptors_resume,
                                  .can_activate = can_activate,
@@ -324,7 +326,6 @@ static void free_registries(Bus *bus) {
         names_clear(&bus->names);
         replies_clear(&bus->replies);
         g_clear_pointer(&bus->matches, match_index_free);
-        g_clear_pointer(&bus->eavesdroppers, match_index_free);
         g_clear_pointer(&bus->monitor_matches, match_index_free);
         input_arena_clear(&bus->arena);
         transport_trim();

@@ -99,7 +99,6 @@ static void release_all_forwards(Bus *bus, Connection *connection) {
 static void remove_matches(Bus *bus, Connection *connection) {
         quota_refund(&connection->quota, QUOTA_MATCHES, connection->matches.n_rules);
         match_index_remove_owner(bus->matches, &connection->matches);
-        match_index_remove_owner(bus->eavesdroppers, &connection->eavesdrops);
 }
 
 void driver_connection_gone(Bus *bus, Connection *connection) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Match rules as clients add and remove them; each counts against its connection. Those that
- * eavesdrop are kept a second time by themselves, so that other messages than broadcasts need not
- * be compared with all rules.
+ * Match rules as clients add and remove them; each counts against its connection.
  */
 #include "bus/driver-matches.h"
 
@@ -61,9 +59,6 @@ bool driver_add_match(MethodCall *call, void *user) {
                 return false;
         if (!quota_charge(&caller->quota, QUOTA_MATCHES, 1))
                 g_assert_not_reached();
-        if (rule->eavesdrop)
-                match_index_add(bus->eavesdroppers, match_rule_parse(text, NULL),
-                                &caller->eavesdrops);
         match_index_add(bus->matches, g_steal_pointer(&rule), &caller->matches);
         driver_note_peaks(bus, caller);
         return true;
@@ -82,8 +77,6 @@ bool driver_remove_match(MethodCall *call, void *user) {
                 return false;
         if (!match_index_remove(bus->matches, rule, &caller->matches))
                 return method_fail(call, ERROR_MATCH_RULE_NOT_FOUND, "You have no such match rule");
-        if (rule->eavesdrop)
-                match_index_remove(bus->eavesdroppers, rule, &caller->eavesdrops);
         quota_refund(&caller->quota, QUOTA_MATCHES, 1);
         return true;
 }

@@ -100,19 +100,16 @@ static void send_copy(Trip *trip, Connection *receiver) {
         (void)send_to(trip, receiver);
 }
 
-static void found_eavesdropper(MatchOwner *owner, void *user) {
-        send_copy(user, CONTAINER_OF(owner, Connection, eavesdrops));
-}
-
 static void found_receiver(MatchOwner *owner, void *user) {
         send_copy(user, CONTAINER_OF(owner, Connection, matches));
 }
 
 static void send_to_eavesdroppers(Trip *trip) {
-        if (G_LIKELY(match_index_is_empty(trip->bus->eavesdroppers)))
+        if (G_LIKELY(!match_index_has_eavesdroppers(trip->bus->matches)))
                 return;
         MatchQuery query = match_query(trip);
-        match_index_find(trip->bus->eavesdroppers, &query, found_eavesdropper, trip);
+        query.eavesdrop = true;
+        match_index_find(trip->bus->matches, &query, found_receiver, trip);
 }
 
 static Outcome broadcast(Trip *trip) {
@@ -462,5 +459,5 @@ void router_fail_replies(Bus *bus, Connection *callee) {
         /* the reference implementation tells of the newest call first */
         while (!list_is_empty(&callee->replies.owing))
                 fail_slot(bus, CONTAINER_OF(callee->replies.owing.prev, ReplySlot, owing),
-                          "The recipient disconnected from the message bus without replying");
+                          "Message recipient disconnected from message bus without replying");
 }
