@@ -218,14 +218,29 @@ static const char *check_array(BodyCursor *cursor, Types *types, const char *ele
         return behind;
 }
 
-/* @type: behind the opening bracket. */
+/*
+ * @type: behind the opening bracket. Structs that start with structs are opened at once: they take
+ * no bytes, so that their number would multiply the time of an element.
+ */
 static const char *check_struct(BodyCursor *cursor, Types *types, const char *type,
                                 unsigned depth) {
+        unsigned n_open = 1;
+
         if (!skip_padding(cursor, 8))
                 return NULL;
-        while (type && *type != ')' && *type != '}')
-                type = check_value(cursor, types, type, depth);
-        return type ? type + 1 : NULL;
+        for (; *type == '('; type++)
+                n_open++;
+        if (depth + n_open - 1 > PROTOCOL_MAX_DEPTH)
+                return NULL;
+        while (type && n_open > 0) {
+                if (*type == ')' || *type == '}') {
+                        n_open--;
+                        type++;
+                } else {
+                        type = check_value(cursor, types, type, depth + n_open - 1);
+                }
+        }
+        return type;
 }
 
 static const char *check_container(BodyCursor *cursor, Types *types, const char *type,
