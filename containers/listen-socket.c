@@ -67,7 +67,8 @@ static bool create_timer(timer_t *ret_timer) {
 }
 
 /*
- * A socket that was shut down is readable for ever and has nobody waiting: without this its poller would spin.
+ * A socket that was shut down is readable for ever and has nobody waiting: without this its poller
+ * would spin.
  */
 static bool is_dead(int fd) {
         struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
