@@ -2,9 +2,9 @@
 /*
  * A D-Bus message as the bus sees it: validated bytes and a view of offsets into them.
  *
- * The view copies nothing and allocates nothing. All text it points to lies inside the message and is
- * followed by a NUL there. The bytes of a Message live either for the current turn of the loop only
- * (payload NULL), or as long as a reference to its payload is held.
+ * The view copies nothing and allocates nothing. All text it points to lies inside the message and
+ * is followed by a NUL there. The bytes of a Message live either for the current turn of the loop
+ * only (payload NULL), or as long as a reference to its payload is held.
  */
 #pragma once
 
@@ -47,7 +47,10 @@ typedef struct FieldSpan {
 /* Each known field occurs at most once, so what is cut lies between at most this many kept runs. */
 #define MESSAGE_MAX_SPANS 10
 
-/* Most that stamping adds to a header, padding included. Messages that would then be too large are refused. */
+/*
+ * Most that stamping adds to a header, padding included. Messages that would then be too large are
+ * refused.
+ */
 #define MESSAGE_MAX_STAMP 104
 
 typedef struct MessageView {
@@ -76,7 +79,10 @@ typedef struct Payload {
         uint64_t alignment[]; /* the bytes follow, 8-aligned */
 } Payload;
 
-/** payload_new() - room for @n_bytes, which a peer may have chosen and the caller has charged; NULL: no memory */
+/**
+ * payload_new() - room for @n_bytes, which a peer may have chosen and the caller has charged; NULL:
+ * no memory
+ */
 Payload *payload_new(size_t n_bytes);
 Payload *payload_ref(Payload *payload);
 void payload_unref(Payload *payload);
@@ -116,7 +122,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Message, message_free)
  *
  * Looks at byte order, version and the two lengths only.
  *
- * Return: bytes of the whole message, at least 16; 0 when it can be no message of at most @max_size bytes.
+ * Return: bytes of the whole message, at least 16; 0 when it can be no message of at most @max_size
+ * bytes.
  */
 size_t message_frame_size(const uint8_t *bytes, size_t max_size);
 
@@ -132,24 +139,28 @@ typedef enum MessageError {
 
 /**
  * message_parse() - validates a whole message and fills a view of it
- * @bytes:    at any alignment (messages follow each other without padding); exactly one message of @n_bytes as message_frame_size() said
+ * @bytes:    at any alignment (messages follow each other without padding); exactly one message of
+ *            @n_bytes as message_frame_size() said
  * @ret_view: borrows @bytes; to be read on MESSAGE_OK only
  *
- * Validates all that the specification asks ("Message Format", "Marshaling", "Valid Names"): header fields of known
- * codes, required fields of each type, names, zero padding, booleans, UTF-8, array and nesting limits, body against signature.
- * Unknown message types (> 4) and unknown fields are valid; unknown fields still must be well-formed.
- * A header or message within MESSAGE_MAX_STAMP bytes of the protocol's limits is refused: stamped it would
- * break the connection of whoever received it.
- * One pass, no allocation. How many descriptors came is the caller's to compare with view->n_fds.
+ * Validates all that the specification asks ("Message Format", "Marshaling", "Valid Names"): header
+ * fields of known codes, required fields of each type, names, zero padding, booleans, UTF-8, array
+ * and nesting limits, body against signature. Unknown message types (> 4) and unknown fields are
+ * valid; unknown fields still must be well-formed. A header or message within MESSAGE_MAX_STAMP
+ * bytes of the protocol's limits is refused: stamped it would break the connection of whoever
+ * received it. One pass, no allocation. How many descriptors came is the caller's to compare with
+ * view->n_fds.
  */
 MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *ret_view);
 
 /**
  * message_body_is_valid() - whether @n_body bytes are exactly the values of @signature
  *
- * For message_parse() and tests. @body may lie at any alignment; padding counts from it. @signature is valid.
+ * For message_parse() and tests. @body may lie at any alignment; padding counts from it. @signature
+ * is valid.
  */
-bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature, bool big_endian);
+bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature,
+                           bool big_endian);
 
 /* Up to 64 leading arguments that match rules ask for ("Match Rules", argN). */
 typedef struct MessageArgs {
@@ -158,37 +169,48 @@ typedef struct MessageArgs {
         WireString texts[64]; /* of 's', 'o' and 'g' arguments, else data NULL */
 } MessageArgs;
 
-/** message_get_args() - reads the first @n_wanted arguments (at most 64), fewer if there are fewer */
+/**
+ * message_get_args() - reads the first @n_wanted arguments (at most 64), fewer if there are fewer
+ */
 void message_get_args(const MessageView *view, unsigned n_wanted, MessageArgs *ret_args);
 
 /*
- * Header fields that the bus adds: SENDER, or SENDER and CONTAINER. Each field starts 8-aligned; the last one has
- * no padding behind it.
+ * Header fields that the bus adds: SENDER, or SENDER and CONTAINER. Each field starts 8-aligned;
+ * the last one has no padding behind it.
  */
 typedef struct MessageStamp {
-        uint8_t n_sender;   /* bytes of the SENDER field, without padding behind it */
-        uint8_t n_both;     /* bytes of SENDER and CONTAINER together */
-        uint8_t bytes[MESSAGE_MAX_STAMP]; /* SENDER, zero padding, CONTAINER; little-endian */
+        uint8_t n_sender; /* bytes of the SENDER field, without padding behind it */
+        uint8_t n_both;   /* bytes of SENDER and CONTAINER together */
+        /* SENDER, zero padding, CONTAINER; little-endian */
+        uint8_t bytes[MESSAGE_MAX_STAMP];
 } MessageStamp;
 
 /**
  * message_stamp_init() - makes the fields of one sender
  * @sender:    unique name or org.freedesktop.DBus
- * @container: path of the sender's container, "/" for none; both are the bus's own and fit MESSAGE_MAX_STAMP
+ * @container: path of the sender's container, "/" for none; both are the bus's own and fit
+ *             MESSAGE_MAX_STAMP
  */
 void message_stamp_init(MessageStamp *stamp, const char *sender, const char *container);
 
 typedef enum StampForm { STAMP_SENDER, STAMP_SENDER_AND_CONTAINER } StampForm;
 
-/** message_stamped_header_size() - bytes of header (multiple of 8) that message_write_header() will write */
-size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp, StampForm form);
+/**
+ * message_stamped_header_size() - bytes of header (multiple of 8) that message_write_header() will
+ * write
+ */
+size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp,
+                                   StampForm form);
 
 /**
- * message_write_header() - the header as receivers get it: kept fields, then the stamp, then padding
+ * message_write_header() - the header as receivers get it: kept fields, then the stamp, then
+ * padding
  * @out: 8-aligned or not; room for message_stamped_header_size() bytes
  *
- * What the sender put into SENDER, CONTAINER and unknown fields is not written. The body follows unchanged.
+ * What the sender put into SENDER, CONTAINER and unknown fields is not written. The body follows
+ * unchanged.
  *
  * Return: bytes written.
  */
-size_t message_write_header(const MessageView *view, const MessageStamp *stamp, StampForm form, uint8_t *out);
+size_t message_write_header(const MessageView *view, const MessageStamp *stamp, StampForm form,
+                            uint8_t *out);

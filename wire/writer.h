@@ -7,13 +7,18 @@
 #include "wire/message.h"
 #include "wire/reader.h"
 
-/* A body under construction. Zero padding is written as the types ask; the signature is collected beside it. */
+/*
+ * A body under construction. Zero padding is written as the types ask; the signature is collected
+ * beside it.
+ */
 typedef struct Writer {
-        GByteArray *body;      /* owned */
-        GString *signature;    /* owned; of the top level, kept up by the caller's calls */
-        unsigned depth;        /* > 0: inside a container, whose signature was given when it was opened */
-        GArray *fds;           /* owned; int descriptors to send, each owned; NULL: none */
-        bool too_large;        /* size or depth is beyond the protocol's limits; what comes then is dropped */
+        GByteArray *body;   /* owned */
+        GString *signature; /* owned; of the top level, kept up by the caller's calls */
+        /* > 0: inside a container, whose signature was given when it was opened */
+        unsigned depth;
+        GArray *fds; /* owned; int descriptors to send, each owned; NULL: none */
+        /* Size or depth is beyond the protocol's limits; what comes then is dropped */
+        bool too_large;
 } Writer;
 
 void writer_init(Writer *writer);
@@ -30,7 +35,10 @@ void writer_add_u32(Writer *writer, uint32_t value);
 void writer_add_i32(Writer *writer, int32_t value);
 void writer_add_u64(Writer *writer, uint64_t value);
 
-/** writer_add_string() - text that is not UTF-8 gets replacement characters, as it may come from anywhere */
+/**
+ * writer_add_string() - text that is not UTF-8 gets replacement characters, as it may come from
+ * anywhere
+ */
 void writer_add_string(Writer *writer, const char *value);
 void writer_add_string_n(Writer *writer, WireString value);
 void writer_add_path(Writer *writer, const char *value);
@@ -48,7 +56,10 @@ void writer_add_fd(Writer *writer, int fd);
 size_t writer_open_array(Writer *writer, const char *element);
 void writer_close_array(Writer *writer, size_t mark);
 
-/** writer_open_struct() - starts a struct or, inside an array, dict entry; @signature with its brackets ("(so)", "{sv}") */
+/**
+ * writer_open_struct() - starts a struct or, inside an array, dict entry; @signature with its
+ * brackets ("(so)", "{sv}")
+ */
 void writer_open_struct(Writer *writer, const char *signature);
 void writer_close_struct(Writer *writer);
 
@@ -57,13 +68,17 @@ void writer_open_variant(Writer *writer, const char *signature);
 void writer_close_variant(Writer *writer);
 
 /**
- * writer_add_value() - copies the next value of @reader, whatever type it has, to this place and byte order
+ * writer_add_value() - copies the next value of @reader, whatever type it has, to this place and
+ * byte order
  *
  * Return: false when @reader fails; part of the value may have been written.
  */
 bool writer_add_value(Writer *writer, Reader *reader);
 
-/** writer_add_raw() - appends stored values, which are those of the body of another Writer; @bytes 8-aligned */
+/**
+ * writer_add_raw() - appends stored values, which are those of the body of another Writer; @bytes
+ * 8-aligned
+ */
 void writer_add_raw(Writer *writer, const uint8_t *bytes, size_t n_bytes, const char *signature);
 
 /* Convenience for a{sv}: one entry each. */
@@ -79,11 +94,15 @@ typedef struct MessageHeader {
 } MessageHeader;
 
 /**
- * writer_finish() - makes a message of @header and the body, with SIGNATURE and UNIX_FDS fields as needed
+ * writer_finish() - makes a message of @header and the body, with SIGNATURE and UNIX_FDS fields as
+ * needed
  *
- * A body that no message can hold, which only a listing of very much can be, makes it the error LimitsExceeded.
+ * A body that no message can hold, which only a listing of very much can be, makes it the error
+ * LimitsExceeded.
  *
- * @writer:      NULL for an empty body; its descriptors pass to the message; it is empty afterwards and can be used again
- * @ret_message: caller owns it (message_clear()); has a payload. SENDER is not in it: message_write_header() stamps it.
+ * @writer:      NULL for an empty body; its descriptors pass to the message; it is empty afterwards
+ *               and can be used again
+ * @ret_message: caller owns it (message_clear()); has a payload. SENDER is not in it:
+ *               message_write_header() stamps it.
  */
 void writer_finish(Writer *writer, const MessageHeader *header, Message *ret_message);
