@@ -11,6 +11,7 @@
 #include "bus/driver-introspect.h"
 #include "bus/driver-matches.h"
 #include "bus/driver-names.h"
+#include "bus/driver-verbose.h"
 #include "bus/driver.h"
 #include "bus/router.h"
 #include "policy/lsm.h"
@@ -154,9 +155,13 @@ static void get_features(Writer *writer, void *user) {
         writer_close_array(writer, mark);
 }
 
-/* Interfaces that every bus has had for long are not worth to be told. */
+/*
+ * Interfaces that every bus has had for long are not worth to be told. Verbose is told by none
+ * that is not made for debugging, and whoever finds it takes the bus for one of those.
+ */
 static bool is_interesting(const MethodTable *table) {
-        return !table->any_path && table != &driver_properties_interface;
+        return !table->any_path && table != &driver_properties_interface &&
+               table != &driver_verbose_interface;
 }
 
 static void get_interfaces(Writer *writer, void *user) {
