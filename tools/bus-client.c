@@ -2,8 +2,9 @@
 /*
  * The bus that a tool talks to.
  *
- * --system and --session say both which bus is meant and which variable the programs of a container read;
- * --address replaces only the address, so that a private bus can stand in for either.
+ * --system and --session say both which bus is meant and which variable the programs of a
+ * container read; --address replaces only the address, so that a private bus can stand in for
+ * either.
  */
 #include "tools/bus-client.h"
 
@@ -14,9 +15,11 @@
 
 void bus_options_add(BusOptions *options, GOptionContext *context) {
         GOptionEntry entries[] = {
-                { "session", 0, 0, G_OPTION_ARG_NONE, &options->session, "Use the session bus (the default)", NULL },
+                { "session", 0, 0, G_OPTION_ARG_NONE, &options->session,
+                  "Use the session bus (the default)", NULL },
                 { "system", 0, 0, G_OPTION_ARG_NONE, &options->system, "Use the system bus", NULL },
-                { "address", 0, 0, G_OPTION_ARG_STRING, &options->address, "Use the bus at this address", "ADDRESS" },
+                { "address", 0, 0, G_OPTION_ARG_STRING, &options->address,
+                  "Use the bus at this address", "ADDRESS" },
                 G_OPTION_ENTRY_NULL,
         };
 
@@ -43,8 +46,8 @@ GDBusConnection *bus_client_connect(const BusOptions *options, GError **error) {
         }
 
         if (!address)
-                address = g_dbus_address_get_for_bus_sync(options->system ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION,
-                                                          NULL, error);
+                address = g_dbus_address_get_for_bus_sync(
+                        options->system ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION, NULL, error);
         if (address)
                 connection = g_dbus_connection_new_for_address_sync(
                         address,
@@ -53,9 +56,11 @@ GDBusConnection *bus_client_connect(const BusOptions *options, GError **error) {
                         NULL, NULL, error);
         if (!connection) {
                 if (options->address)
-                        g_prefix_error(error, "cannot connect to the bus at %s: ", options->address);
+                        g_prefix_error(error,
+                                       "cannot connect to the bus at %s: ", options->address);
                 else
-                        g_prefix_error(error, "cannot connect to the %s bus (see --address): ", kind);
+                        g_prefix_error(error,
+                                       "cannot connect to the %s bus (see --address): ", kind);
                 return NULL;
         }
 
@@ -65,8 +70,8 @@ GDBusConnection *bus_client_connect(const BusOptions *options, GError **error) {
 GVariant *bus_client_call(GDBusConnection *connection, const char *member, GVariant *arguments,
                           const char *reply_type, GUnixFDList *fds, GError **error) {
         return g_dbus_connection_call_with_unix_fd_list_sync(
-                connection, BUS_NAME, BUS_PATH, CONTAINERS_INTERFACE, member, arguments, G_VARIANT_TYPE(reply_type),
-                G_DBUS_CALL_FLAGS_NONE, -1, fds, NULL, NULL, error);
+                connection, BUS_NAME, BUS_PATH, CONTAINERS_INTERFACE, member, arguments,
+                G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE, -1, fds, NULL, NULL, error);
 }
 
 bool bus_client_error_is(const GError *error, const char *name) {
@@ -83,7 +88,8 @@ char *bus_client_error_text(const GError *error) {
                 return g_strdup(error->message);
         if (g_str_equal(remote, "org.freedesktop.DBus.Error.UnknownInterface") ||
             g_str_equal(remote, "org.freedesktop.DBus.Error.UnknownMethod"))
-                return g_strdup_printf("this bus does not offer %s; it needs dbus-conductor", CONTAINERS_INTERFACE);
+                return g_strdup_printf("this bus does not offer %s; it needs dbus-conductor",
+                                       CONTAINERS_INTERFACE);
 
         g_dbus_error_strip_remote_error(stripped);
         return g_strdup_printf("%s (%s)", stripped->message, remote);

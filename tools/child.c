@@ -2,10 +2,10 @@
 /*
  * A command and its signals.
  *
- * The handler writes what came into a pipe, and the loop that waits for the child passes it on. A signal
- * that the terminal sent has reached the child already, which is in the same process group; it is told
- * apart by si_code and not sent twice. Before there is a child, a signal ends us, after the socket has been
- * removed.
+ * The handler writes what came into a pipe, and the loop that waits for the child passes it on. A
+ * signal that the terminal sent has reached the child already, which is in the same process group;
+ * it is told apart by si_code and not sent twice. Before there is a child, a signal ends us, after
+ * the socket has been removed.
  */
 #include "tools/child.h"
 
@@ -38,13 +38,17 @@ static void on_signal(int signo, siginfo_t *info, void *context G_GNUC_UNUSED) {
                 signal(signo, SIG_DFL);
                 raise(signo);
         } else if (info->si_code != SI_KERNEL && write(signals.pipe[1], &byte, 1) < 0) {
-                /* The pipe is full of signals that the child has not got yet: one more says nothing new. */
+                /*
+                 * The pipe is full of signals that the child has not got yet: one more says
+                 * nothing new.
+                 */
         }
         errno = saved_errno;
 }
 
 void child_catch_signals(void (*before)(const void *data), const void *data) {
-        struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+        struct sigaction action = { .sa_sigaction = on_signal,
+                                    .sa_flags = SA_SIGINFO | SA_RESTART };
 
         signals.before = before;
         signals.data = data;
@@ -106,12 +110,13 @@ static int failed_start_status(const GError *error) {
 }
 
 static int exit_status(int wait_status) {
-        return WIFSIGNALED(wait_status) ? CHILD_EXIT_SIGNAL + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+        return WIFSIGNALED(wait_status) ? CHILD_EXIT_SIGNAL + WTERMSIG(wait_status)
+                                        : WEXITSTATUS(wait_status);
 }
 
 int child_run(const ChildOptions *options, GError **error) {
-        GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN |
-                            G_SPAWN_LEAVE_DESCRIPTORS_OPEN;
+        GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH |
+                            G_SPAWN_CHILD_INHERITS_STDIN | G_SPAWN_LEAVE_DESCRIPTORS_OPEN;
         g_autoptr(GError) spawn_error = NULL;
         Run run = { .options = options };
         guint signal_source;
@@ -122,8 +127,8 @@ int child_run(const ChildOptions *options, GError **error) {
         (void)g_unix_set_fd_nonblocking(signals.pipe[1], TRUE, NULL);
 
         atomic_store(&signals.has_child, 1);
-        if (!g_spawn_async(NULL, (char **)options->argv, (char **)options->environment, flags, prepare_child,
-                           (void *)options, &run.pid, &spawn_error)) {
+        if (!g_spawn_async(NULL, (char **)options->argv, (char **)options->environment, flags,
+                           prepare_child, (void *)options, &run.pid, &spawn_error)) {
                 int status = failed_start_status(spawn_error);
 
                 g_propagate_error(error, g_steal_pointer(&spawn_error));

@@ -2,8 +2,8 @@
 /*
  * dbus-container list and show: what the bus says about its container servers.
  *
- * Type, app id, instance id and metadata are somebody's word: what is not printable is escaped before it
- * reaches a terminal.
+ * Type, app id, instance id and metadata are somebody's word: what is not printable is escaped
+ * before it reaches a terminal.
  */
 #include "tools/bus-client.h"
 #include "tools/commands.h"
@@ -33,7 +33,8 @@ static char *printable(const char *text) {
         for (; *text; text = g_utf8_next_char(text)) {
                 gunichar character = g_utf8_get_char(text);
 
-                if (g_unichar_isprint(character) && g_unichar_type(character) != G_UNICODE_FORMAT && character != '\\')
+                if (g_unichar_isprint(character) && g_unichar_type(character) != G_UNICODE_FORMAT &&
+                    character != '\\')
                         g_string_append_unichar(escaped, character);
                 else if (character == '\\')
                         g_string_append(escaped, "\\\\");
@@ -44,26 +45,28 @@ static char *printable(const char *text) {
 }
 
 /* Fills @ret_info from GetServerInfo for a path, else from GetConnectionInfo for a bus name. */
-static gboolean server_info_load(GDBusConnection *connection, const char *what, ServerInfo *ret_info, GError **error) {
+static gboolean server_info_load(GDBusConnection *connection, const char *what,
+                                 ServerInfo *ret_info, GError **error) {
         g_autoptr(GVariant) reply = NULL;
 
         if (what[0] == '/') {
-                reply = bus_client_call(connection, "GetServerInfo", g_variant_new("(o)", what), "(a{sv}sssa{sv})", NULL,
-                                        error);
+                reply = bus_client_call(connection, "GetServerInfo", g_variant_new("(o)", what),
+                                        "(a{sv}sssa{sv})", NULL, error);
                 if (!reply)
                         return FALSE;
                 ret_info->path = g_strdup(what);
-                g_variant_get(reply, "(@a{sv}sss@a{sv})", &ret_info->creator, &ret_info->type, &ret_info->app_id,
-                              &ret_info->instance_id, &ret_info->metadata);
+                g_variant_get(reply, "(@a{sv}sss@a{sv})", &ret_info->creator, &ret_info->type,
+                              &ret_info->app_id, &ret_info->instance_id, &ret_info->metadata);
                 return TRUE;
         }
 
-        reply = bus_client_call(connection, "GetConnectionInfo", g_variant_new("(s)", what), "(oa{sv}sssa{sv})", NULL,
-                                error);
+        reply = bus_client_call(connection, "GetConnectionInfo", g_variant_new("(s)", what),
+                                "(oa{sv}sssa{sv})", NULL, error);
         if (!reply)
                 return FALSE;
-        g_variant_get(reply, "(o@a{sv}sss@a{sv})", &ret_info->path, &ret_info->creator, &ret_info->type,
-                      &ret_info->app_id, &ret_info->instance_id, &ret_info->metadata);
+        g_variant_get(reply, "(o@a{sv}sss@a{sv})", &ret_info->path, &ret_info->creator,
+                      &ret_info->type, &ret_info->app_id, &ret_info->instance_id,
+                      &ret_info->metadata);
         return TRUE;
 }
 
@@ -84,7 +87,8 @@ static int fail(const char *what, const GError *error) {
 }
 
 enum { N_COLUMNS = 5 };
-static const char *const column_titles[N_COLUMNS] = { "PATH", "TYPE", "APP-ID", "INSTANCE-ID", "CREATOR" };
+static const char *const column_titles[N_COLUMNS] = { "PATH", "TYPE", "APP-ID", "INSTANCE-ID",
+                                                      "CREATOR" };
 
 static void row_free(void *row) {
         g_strfreev(row);
@@ -134,7 +138,8 @@ static void print_table(const GPtrArray *rows) {
 }
 
 static gboolean collect_rows(GDBusConnection *connection, GPtrArray *rows, GError **error) {
-        g_autoptr(GVariant) reply = bus_client_call(connection, "ListServers", NULL, "(ao)", NULL, error);
+        g_autoptr(GVariant) reply =
+                bus_client_call(connection, "ListServers", NULL, "(ao)", NULL, error);
         g_autofree const char **paths = NULL;
 
         if (!reply)
@@ -165,8 +170,9 @@ static void print_dictionary(const char *title, GVariant *dictionary) {
         while (g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
                 g_autofree char *shown_key = printable(key);
                 gboolean is_text = g_variant_is_of_type(value, G_VARIANT_TYPE_BYTESTRING);
-                g_autofree char *text = is_text ? g_utf8_make_valid(g_variant_get_bytestring(value), -1)
-                                                : g_variant_print(value, FALSE);
+                g_autofree char *text =
+                        is_text ? g_utf8_make_valid(g_variant_get_bytestring(value), -1)
+                                : g_variant_print(value, FALSE);
                 g_autofree char *shown_text = printable(text);
 
                 g_print("    %s: %s\n", shown_key, shown_text);
@@ -178,9 +184,10 @@ static gboolean print_rules(GDBusConnection *connection, const char *path, GErro
         g_autoptr(GError) local_error = NULL;
         g_autoptr(GVariant) reply = NULL, rules = NULL;
 
-        reply = bus_client_call(connection, "GetServerRules", g_variant_new("(o)", path), "(a(usos))", NULL,
-                                &local_error);
-        if (!reply && bus_client_error_is(local_error, "org.freedesktop.DBus.Error.UnknownMethod")) {
+        reply = bus_client_call(connection, "GetServerRules", g_variant_new("(o)", path),
+                                "(a(usos))", NULL, &local_error);
+        if (!reply &&
+            bus_client_error_is(local_error, "org.freedesktop.DBus.Error.UnknownMethod")) {
                 g_print("Rules: this bus does not tell\n");
                 return TRUE;
         }
@@ -231,8 +238,9 @@ static GDBusConnection *open_bus(GOptionContext *context, char ***argv, int *ret
 
         connection = bus_client_connect(&options, &error);
         if (!connection)
-                *ret_status = g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE) ? COMMAND_USAGE
-                                                                                              : fail("", error);
+                *ret_status = g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE)
+                                      ? COMMAND_USAGE
+                                      : fail("", error);
         return connection;
 }
 
@@ -265,13 +273,15 @@ int command_show(char **argv) {
         g_autoptr(GDBusConnection) connection = NULL;
         int status;
 
-        g_option_context_set_summary(context, "Prints all about container servers, named by their object paths or by\n"
-                                              "the bus names of contained connections.");
+        g_option_context_set_summary(
+                context, "Prints all about container servers, named by their object paths or by\n"
+                         "the bus names of contained connections.");
         connection = open_bus(context, &arguments, &status);
         if (!connection)
                 return status;
         if (g_strv_length(arguments) < 2) {
-                g_printerr("dbus-container: show needs the path of a server or the bus name of a connection\n");
+                g_printerr("dbus-container: show needs the path of a server or the bus name of a "
+                           "connection\n");
                 return COMMAND_USAGE;
         }
 
@@ -279,8 +289,11 @@ int command_show(char **argv) {
         for (size_t i = 1; arguments[i]; i++) {
                 g_autoptr(GError) error = NULL;
 
-                if (arguments[i][0] == '/' ? !g_variant_is_object_path(arguments[i]) : !g_dbus_is_name(arguments[i])) {
-                        g_printerr("dbus-container: '%s' is neither an object path nor a bus name\n", arguments[i]);
+                if (arguments[i][0] == '/' ? !g_variant_is_object_path(arguments[i])
+                                           : !g_dbus_is_name(arguments[i])) {
+                        g_printerr(
+                                "dbus-container: '%s' is neither an object path nor a bus name\n",
+                                arguments[i]);
                         return COMMAND_USAGE;
                 }
                 if (i > 1)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dbus-container run: a socket, a container server that accepts on it, a program that finds no other bus.
+ * dbus-container run: a socket, a container server that accepts on it, a program that finds no
+ * other bus.
  *
- * We stay the manager while the program runs, so that the server stops listening when we are killed, and
- * tell the bus to close what is left when the program has ended.
+ * We stay the manager while the program runs, so that the server stops listening when we are
+ * killed, and tell the bus to close what is left when the program has ended.
  */
 #include "tools/bus-client.h"
 #include "tools/child.h"
@@ -21,10 +22,11 @@
 
 typedef struct RunOptions {
         BusOptions bus;
-        char *type, *app_id, *instance_id;      /* owned, type and instance_id never NULL after parsing */
-        char **rules, **rule_files, **groups;   /* owned, NULL if not given */
-        char **expose;                          /* owned, NULL if not given */
-        int max_connections;                    /* 0: as the bus has it */
+        char *type, *instance_id;             /* owned, not NULL after parsing */
+        char *app_id;                         /* owned, NULL if not given */
+        char **rules, **rule_files, **groups; /* owned, NULL if not given */
+        char **expose;                        /* owned, NULL if not given */
+        int max_connections;                  /* 0: as the bus has it */
         gboolean no_stop, permissive, sandbox;
 } RunOptions;
 
@@ -41,22 +43,24 @@ static void run_options_clear(RunOptions *options) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunOptions, run_options_clear)
 
 static const char description[] =
-        "Rules are written as in 'talk org.example.Service', 'see NAME', 'call NAME [INTERFACE[.MEMBER]] [@PATH] [fds]',\n"
-        "'receive NAME [INTERFACE[.MEMBER]] [@PATH]' and 'own NAME'; NAME.* and @PATH/* cover what is below, too.\n"
-        "Without rules the program can talk to the bus itself and to others in its container, and to nobody else.\n"
+        "Rules are 'talk NAME', 'see NAME', 'call NAME [INTERFACE[.MEMBER]] [@PATH] [fds]', the same\n"
+        "with receive, and 'own NAME'; NAME.* and @PATH/* cover what is below, too. Without rules the\n"
+        "program can talk to the bus itself and to others in its container, and to nobody else.\n"
         "\n"
-        "The exit status is that of COMMAND, 128 plus the signal that ended it, 125 if dbus-container failed,\n"
-        "126 if COMMAND could not be started and 127 if it was not found.\n";
+        "The exit status is that of COMMAND, 128 plus the signal that ended it, 125 if dbus-container\n"
+        "failed, 126 if COMMAND could not be started and 127 if it was not found.\n";
 
 static gboolean parse_run_options(RunOptions *options, char ***argv, GError **error) {
         g_autoptr(GOptionContext) context = g_option_context_new("[--] COMMAND [ARGUMENT...]");
         GOptionEntry entries[] = {
                 { "type", 0, 0, G_OPTION_ARG_STRING, &options->type,
                   "Reversed-DNS name of the sandbox technology [" DEFAULT_TYPE "]", "TYPE" },
-                { "app-id", 0, 0, G_OPTION_ARG_STRING, &options->app_id, "Name of the app [empty]", "ID" },
+                { "app-id", 0, 0, G_OPTION_ARG_STRING, &options->app_id, "Name of the app [empty]",
+                  "ID" },
                 { "instance-id", 0, 0, G_OPTION_ARG_STRING, &options->instance_id,
                   "Name of this instance of it [the pid of dbus-container]", "ID" },
-                { "allow", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->rules, "Add a rule; may be repeated", "RULE" },
+                { "allow", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->rules,
+                  "Add a rule; may be repeated", "RULE" },
                 { "allow-file", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->rule_files,
                   "Add the rules in a file, one a line", "FILE" },
                 { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->groups,
@@ -74,7 +78,8 @@ static gboolean parse_run_options(RunOptions *options, char ***argv, GError **er
                 G_OPTION_ENTRY_NULL,
         };
 
-        g_option_context_set_summary(context, "Runs a program as a contained client of a message bus.");
+        g_option_context_set_summary(context,
+                                     "Runs a program as a contained client of a message bus.");
         g_option_context_set_description(context, description);
         g_option_context_set_strict_posix(context, TRUE);
         g_option_context_add_main_entries(context, entries, NULL);
@@ -84,16 +89,19 @@ static gboolean parse_run_options(RunOptions *options, char ***argv, GError **er
 
 static gboolean check_run_options(RunOptions *options, char **command, GError **error) {
         if (!command[0]) {
-                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "expected a COMMAND to run");
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                            "expected a COMMAND to run");
                 return FALSE;
         }
         if (options->max_connections < 0) {
                 g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                            "--max-connections %d: expected a number from 1", options->max_connections);
+                            "--max-connections %d: expected a number from 1",
+                            options->max_connections);
                 return FALSE;
         }
         if (options->expose && !options->sandbox) {
-                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--expose needs --sandbox");
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                            "--expose needs --sandbox");
                 return FALSE;
         }
 
@@ -101,7 +109,8 @@ static gboolean check_run_options(RunOptions *options, char **command, GError **
                 options->type = g_strdup(DEFAULT_TYPE);
         if (!g_dbus_is_interface_name(options->type)) {
                 g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                            "--type '%s': expected a reversed DNS name such as org.example.Sandbox", options->type);
+                            "--type '%s': expected a reversed DNS name such as org.example.Sandbox",
+                            options->type);
                 return FALSE;
         }
         if (!options->instance_id)
@@ -115,10 +124,12 @@ static GVariant *named_arguments(const RunOptions *options, GVariant *rules) {
         g_variant_dict_insert_value(&named, "Allow", rules);
         g_variant_dict_insert(&named, "ListenSocket", "h", 0);
         if (options->groups)
-                g_variant_dict_insert_value(&named, "Groups",
-                                            g_variant_new_strv((const char *const *)options->groups, -1));
+                g_variant_dict_insert_value(
+                        &named, "Groups",
+                        g_variant_new_strv((const char *const *)options->groups, -1));
         if (options->max_connections > 0)
-                g_variant_dict_insert(&named, "MaxConnections", "u", (guint32)options->max_connections);
+                g_variant_dict_insert(&named, "MaxConnections", "u",
+                                      (guint32)options->max_connections);
         if (options->permissive)
                 g_variant_dict_insert(&named, "Permissive", "b", TRUE);
         if (!options->no_stop)
@@ -136,8 +147,9 @@ static char *add_server(const RunOptions *options, GDBusConnection *connection, 
         char *path;
 
         listen_socket->fd = -1;
-        arguments = g_variant_new("(sss@a{sv}@a{sv})", options->type, options->app_id ? options->app_id : "",
-                                  options->instance_id, g_variant_new("a{sv}", NULL), named);
+        arguments = g_variant_new("(sss@a{sv}@a{sv})", options->type,
+                                  options->app_id ? options->app_id : "", options->instance_id,
+                                  g_variant_new("a{sv}", NULL), named);
         reply = bus_client_call(connection, "AddServer", arguments, "(oa{sv})", fds, error);
         if (!reply)
                 return NULL;
@@ -155,7 +167,8 @@ static void end_server(const RunOptions *options, GDBusConnection *connection, c
                 return;
 
         reply = bus_client_call(connection, member, g_variant_new("(o)", path), "()", NULL, &error);
-        if (!reply && !bus_client_error_is(error, ERROR_NOT_CONTAINER) && !g_dbus_connection_is_closed(connection)) {
+        if (!reply && !bus_client_error_is(error, ERROR_NOT_CONTAINER) &&
+            !g_dbus_connection_is_closed(connection)) {
                 g_autofree char *text = bus_client_error_text(error);
 
                 g_printerr("dbus-container: %s: %s\n", member, text);
@@ -163,17 +176,21 @@ static void end_server(const RunOptions *options, GDBusConnection *connection, c
 }
 
 static GStrv command_environment(const RunOptions *options, const char *socket_path) {
-        g_autofree char *inside = options->sandbox ? sandbox_socket_path(options->bus.system) : g_strdup(socket_path);
+        g_autofree char *inside =
+                options->sandbox ? sandbox_socket_path(options->bus.system) : g_strdup(socket_path);
         g_autofree char *address = listen_socket_address(inside);
         GStrv environment = g_get_environ();
 
         environment = g_environ_unsetenv(environment, "DBUS_STARTER_ADDRESS");
         environment = g_environ_unsetenv(environment, "DBUS_STARTER_BUS_TYPE");
-        return g_environ_setenv(environment, bus_options_get_variable(&options->bus), address, TRUE);
+        return g_environ_setenv(environment, bus_options_get_variable(&options->bus), address,
+                                TRUE);
 }
 
-static int run_sandboxed(const RunOptions *options, ChildOptions *child, const char *socket_path, GError **error) {
-        SandboxOptions sandbox = { .socket_path = socket_path, .system = options->bus.system,
+static int run_sandboxed(const RunOptions *options, ChildOptions *child, const char *socket_path,
+                         GError **error) {
+        SandboxOptions sandbox = { .socket_path = socket_path,
+                                   .system = options->bus.system,
                                    .expose = (const char *const *)options->expose };
         g_auto(GStrv) argv = NULL;
         int status_pipe[2], status;
@@ -191,7 +208,8 @@ static int run_sandboxed(const RunOptions *options, ChildOptions *child, const c
                 g_prefix_error(error, "--sandbox needs bubblewrap: ");
                 status = CHILD_EXIT_FAILED;
         } else if (argv && status < CHILD_EXIT_SIGNAL && !sandbox_has_run(status_pipe[0])) {
-                g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "bubblewrap could not make the sandbox");
+                g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                            "bubblewrap could not make the sandbox");
                 status = CHILD_EXIT_FAILED;
         }
 
@@ -200,9 +218,11 @@ static int run_sandboxed(const RunOptions *options, ChildOptions *child, const c
         return status;
 }
 
-static int run_command(const RunOptions *options, char **command, const char *socket_path, GError **error) {
+static int run_command(const RunOptions *options, char **command, const char *socket_path,
+                       GError **error) {
         g_auto(GStrv) environment = command_environment(options, socket_path);
-        ChildOptions child = { .argv = (const char *const *)command, .keep_fd = -1,
+        ChildOptions child = { .argv = (const char *const *)command,
+                               .keep_fd = -1,
                                .environment = (const char *const *)environment };
 
         if (options->sandbox)
@@ -221,8 +241,8 @@ static int run_contained(RunOptions *options, char **command, GError **error) {
         g_autofree char *path = NULL;
         int status;
 
-        rules = rule_arguments_parse((const char *const *)options->rules, (const char *const *)options->rule_files,
-                                     error);
+        rules = rule_arguments_parse((const char *const *)options->rules,
+                                     (const char *const *)options->rule_files, error);
         if (!rules)
                 return CHILD_EXIT_FAILED;
         g_variant_ref_sink(rules);
@@ -237,7 +257,8 @@ static int run_contained(RunOptions *options, char **command, GError **error) {
                 g_autofree char *text = bus_client_error_text(*error);
 
                 g_clear_error(error);
-                g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the bus did not add the container: %s", text);
+                g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                            "the bus did not add the container: %s", text);
                 return CHILD_EXIT_FAILED;
         }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The subcommands of dbus-container. Each gets its own arguments, argv[0] being its name, says itself on
- * standard error what went wrong, and returns the exit status of the program.
+ * The subcommands of dbus-container. Each gets its own arguments, argv[0] being its name, says
+ * itself on standard error what went wrong, and returns the exit status of the program.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dbus-container: runs programs as contained clients of a message bus, and shows the containers of one.
+ * dbus-container: runs programs as contained clients of a message bus, and shows the containers of
+ * one.
  */
 #include "config.h"
 
@@ -58,8 +59,10 @@ int main(int argc, char *argv[]) {
                 }
 
         if (argc >= 2)
-                g_printerr("dbus-container: '%s' is no command; expected run, list or show\n", argv[1]);
+                g_printerr("dbus-container: '%s' is no command; expected run, list or show\n",
+                           argv[1]);
         else
-                g_printerr("dbus-container: expected a command: run, list or show; see dbus-container --help\n");
+                g_printerr("dbus-container: expected a command: run, list or show; see "
+                           "dbus-container --help\n");
         return CHILD_EXIT_FAILED;
 }

@@ -19,17 +19,20 @@ static int bind_and_listen(const char *path, GError **error) {
 
         if (strlen(path) >= sizeof address.sun_path) {
                 g_set_error(error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG,
-                            "%s is too long for the name of a socket, set XDG_RUNTIME_DIR to a shorter directory", path);
+                            "%s is too long for the name of a socket, set XDG_RUNTIME_DIR to a "
+                            "shorter directory",
+                            path);
                 return -1;
         }
         strcpy(address.sun_path, path);
 
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, SOMAXCONN) < 0) {
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+            listen(fd, SOMAXCONN) < 0) {
                 int saved_errno = errno;
 
-                g_set_error(error, G_IO_ERROR, g_io_error_from_errno(saved_errno), "cannot listen on %s: %s", path,
-                            g_strerror(saved_errno));
+                g_set_error(error, G_IO_ERROR, g_io_error_from_errno(saved_errno),
+                            "cannot listen on %s: %s", path, g_strerror(saved_errno));
                 if (fd >= 0)
                         close(fd);
                 return -1;
@@ -40,15 +43,16 @@ static int bind_and_listen(const char *path, GError **error) {
 gboolean listen_socket_open(ListenSocket *ret_socket, GError **error) {
         g_auto(ListenSocket) made = LISTEN_SOCKET_INIT;
         const char *runtime = g_getenv("XDG_RUNTIME_DIR");
-        const char *parent = runtime && g_path_is_absolute(runtime) && g_access(runtime, W_OK) == 0 ? runtime
-                                                                                                   : g_get_tmp_dir();
+        const char *parent = runtime && g_path_is_absolute(runtime) && g_access(runtime, W_OK) == 0
+                                     ? runtime
+                                     : g_get_tmp_dir();
         g_autofree char *directory = g_build_filename(parent, "dbus-container-XXXXXX", NULL);
 
         if (!g_mkdtemp_full(directory, 0700)) {
                 int saved_errno = errno;
 
-                g_set_error(error, G_IO_ERROR, g_io_error_from_errno(saved_errno), "cannot make a directory in %s: %s",
-                            parent, g_strerror(saved_errno));
+                g_set_error(error, G_IO_ERROR, g_io_error_from_errno(saved_errno),
+                            "cannot make a directory in %s: %s", parent, g_strerror(saved_errno));
                 return FALSE;
         }
         made.directory = g_steal_pointer(&directory);

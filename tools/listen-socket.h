@@ -12,15 +12,19 @@ typedef struct ListenSocket {
         int fd;          /* owned; -1 when given away or closed */
 } ListenSocket;
 
-#define LISTEN_SOCKET_INIT { .fd = -1 }
+#define LISTEN_SOCKET_INIT                                                                         \
+        { .fd = -1 }
 
 /**
- * listen_socket_open() - makes directory and socket, below $XDG_RUNTIME_DIR or else the directory for temporary files
+ * listen_socket_open() - makes directory and socket, in $XDG_RUNTIME_DIR or for temporary files
  * @ret_socket: an initialised, empty one; filled on success, untouched otherwise
  */
 gboolean listen_socket_open(ListenSocket *ret_socket, GError **error);
 
-/** listen_socket_remove() - removes socket and directory; only system calls, so that a signal handler may call it */
+/**
+ * listen_socket_remove() - removes socket and directory; only system calls, so that a signal
+ * handler may call it
+ */
 void listen_socket_remove(const ListenSocket *listen_socket);
 
 /** listen_socket_clear() - removes, closes and frees; fine for one that was never opened */

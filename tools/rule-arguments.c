@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules are parsed here, before the bus is asked, so that a mistake is answered with the argument that it
- * is in. The bus checks them again.
+ * Rules are parsed here, before the bus is asked, so that a mistake is answered with the argument
+ * that it is in. The bus checks them again.
  */
 #include "tools/rule-arguments.h"
 
 #include "policy/container-rule.h"
 
 static void builder_add_rule(GVariantBuilder *builder, const ContainerRule *rule) {
-        g_variant_builder_add(builder, "(usos)", rule->flags, rule->bus_name, rule->object_path, rule->interface);
+        g_variant_builder_add(builder, "(usos)", rule->flags, rule->bus_name, rule->object_path,
+                              rule->interface);
 }
 
 static bool builder_add_argument(GVariantBuilder *builder, const char *text, GError **error) {
@@ -16,7 +17,8 @@ static bool builder_add_argument(GVariantBuilder *builder, const char *text, GEr
 
         if (strchr(text, '\n')) {
                 g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                            "--allow takes one rule, several in one argument are not understood; give it more than once");
+                            "--allow takes one rule, several in one argument are not understood; "
+                            "give it more than once");
                 return false;
         }
         if (!container_rule_parse(text, &rule, error)) {
@@ -25,7 +27,9 @@ static bool builder_add_argument(GVariantBuilder *builder, const char *text, GEr
         }
         if (rule.flags == 0) {
                 g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                            "--allow '%s': no rule in it; expected for instance 'talk org.example.Service'", text);
+                            "--allow '%s': no rule in it; expected for instance 'talk "
+                            "org.example.Service'",
+                            text);
                 return false;
         }
 
@@ -69,8 +73,8 @@ void rule_arguments_print(GVariant *rules, const char *indent) {
         ContainerRule rule;
 
         g_variant_iter_init(&iter, rules);
-        while (g_variant_iter_next(&iter, "(u&s&o&s)", &rule.flags, &rule.bus_name, &rule.object_path,
-                                   &rule.interface)) {
+        while (g_variant_iter_next(&iter, "(u&s&o&s)", &rule.flags, &rule.bus_name,
+                                   &rule.object_path, &rule.interface)) {
                 g_autofree char *text = container_rule_to_text(&rule);
 
                 g_print("%s%s\n", indent, text);

@@ -7,9 +7,9 @@
  *   abstract sockets             a network namespace of its own
  *   /proc/PID/root of others     a process namespace of its own, with a new /proc
  *
- * The container's socket is put where programs look for a bus without being told: $XDG_RUNTIME_DIR/bus, or
- * /run/dbus/system_bus_socket. The command is started by a shell, because bubblewrap does not tell "not found"
- * from other failures, and a shell does, in its exit status.
+ * The container's socket is put where programs look for a bus without being told:
+ * $XDG_RUNTIME_DIR/bus, or /run/dbus/system_bus_socket. The command is started by a shell, because
+ * bubblewrap does not tell "not found" from other failures, and a shell does, in its exit status.
  */
 #include "tools/sandbox.h"
 
@@ -21,14 +21,22 @@
 
 /* Shown if they exist; with a merged /usr some are links into it. */
 static const char *const system_directories[] = {
-        "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/gnu", "/nix",
+        "/usr",    "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+        "/libx32", "/etc", "/opt",  "/gnu", "/nix",
 };
 
+/* clang-format off */
 static const char *const fixed_arguments[] = {
-        "bwrap",     "--die-with-parent", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--dev",   "/dev",
-        "--proc",    "/proc",             "--tmpfs",       "/tmp",          "--tmpfs",       "/run",    "--dir",
-        "/var",      "--tmpfs",           "/var/tmp",      "--symlink",     "/run",          "/var/run",
+        "bwrap", "--die-with-parent", "--unshare-net", "--unshare-pid", "--unshare-ipc",
+        "--dev", "/dev",
+        "--proc", "/proc",
+        "--tmpfs", "/tmp",
+        "--tmpfs", "/run",
+        "--dir", "/var",
+        "--tmpfs", "/var/tmp",
+        "--symlink", "/run", "/var/run",
 };
+/* clang-format on */
 
 /* NULL-terminated builder of strings */
 typedef struct Arguments {
@@ -77,8 +85,8 @@ static void add_places(Arguments *arguments, const SandboxOptions *options) {
 
         if (g_path_is_absolute(home) && !g_str_equal(home, "/"))
                 arguments_add(arguments, "--dir", home, NULL);
-        arguments_add(arguments, "--perms", "0700", "--dir", runtime, "--setenv", "XDG_RUNTIME_DIR", runtime,
-                      "--bind", options->socket_path, inside, NULL);
+        arguments_add(arguments, "--perms", "0700", "--dir", runtime, "--setenv", "XDG_RUNTIME_DIR",
+                      runtime, "--bind", options->socket_path, inside, NULL);
 }
 
 static gboolean add_exposed(Arguments *arguments, const char *const *paths, GError **error) {
@@ -102,7 +110,8 @@ GStrv sandbox_argv(const SandboxOptions *options, const char *const *command, GE
         if (!add_exposed(&arguments, options->expose, error))
                 return NULL;
 
-        arguments_add(&arguments, "--json-status-fd", status, "--", "/bin/sh", "-c", "exec \"$@\"", "sh", NULL);
+        arguments_add(&arguments, "--json-status-fd", status, "--", "/bin/sh", "-c", "exec \"$@\"",
+                      "sh", NULL);
         for (; *command; command++)
                 arguments_add(&arguments, *command, NULL);
 
@@ -119,7 +128,10 @@ static pid_t first_child(pid_t pid) {
         return (pid_t)g_ascii_strtoll(children, NULL, 10);
 }
 
-/* bubblewrap forks twice: the first process is the init of the process namespace, its child the command. */
+/*
+ * bubblewrap forks twice: the first process is the init of the process namespace, its child the
+ * command.
+ */
 pid_t sandbox_find_command(pid_t outer) {
         pid_t init = first_child(outer);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Command lines for bubblewrap, so that a container's program can reach no other bus socket than its own.
+ * Command lines for bubblewrap, so that a container's program can reach no other bus socket than
+ * its own.
  */
 #pragma once
 
@@ -8,10 +9,10 @@
 #include <sys/types.h>
 
 typedef struct SandboxOptions {
-        const char *socket_path;       /* borrowed; outside */
-        const char *const *expose;     /* borrowed; paths to show read-only, NULL-terminated, or NULL */
-        gboolean system;               /* the socket stands in for that of the system bus */
-        int status_fd;                 /* where bubblewrap reports to; not to be closed at exec */
+        const char *socket_path;   /* borrowed; outside */
+        const char *const *expose; /* borrowed; paths to show read-only, NULL-terminated, or NULL */
+        gboolean system;           /* the socket stands in for that of the system bus */
+        int status_fd;             /* where bubblewrap reports to; not to be closed at exec */
 } SandboxOptions;
 
 /** sandbox_socket_path() - where the container's socket is inside; newly allocated */

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The demonstration behind demo.sh: a bus, a service, three apps in containers, and what each of them sees.
+"""The demonstration behind demo.sh: a bus, a service, three apps in containers, and what each sees.
 
-Nothing is staged: the bus is the built one, the containers are made by dbus-container, the apps are dbus-send
-and a few lines that forge. Every statement of the transcript is checked; the exit status tells.
+Nothing is staged: the bus is the built one, the containers are made by dbus-container, the apps are
+dbus-send and a few lines that forge. Every statement of the transcript is checked; the exit status
+tells.
 """
 
 import os
@@ -26,7 +27,8 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 import rawbus
 bus = rawbus.Connection(os.environ["DBUS_SESSION_BUS_ADDRESS"])
-call = rawbus.call("org.example.Shop", "/org/example/Shop", "org.example.Shop", "Buy", "s", "a forged thing")
+shop = "org.example.Shop"
+call = rawbus.call(shop, "/org/example/Shop", shop, "Buy", "s", "a forged thing")
 call.fields.insert(0, (10, "o", "/org/freedesktop/DBus/Containers1/c999"))
 print(bus.request(call).body[0])
 '''
@@ -146,7 +148,8 @@ class Demo:
         self.bus = harness.Bus(os.path.join(self.directory, 'bus'),
                                program=os.path.join(self.build, 'dbus-conductor'))
         self.environment['DBUS_SESSION_BUS_ADDRESS'] = self.bus.address
-        self.transcript.command('', 'dbus-conductor --config-file=bus.conf --nofork --print-address')
+        self.transcript.command('',
+                                'dbus-conductor --config-file=bus.conf --nofork --print-address')
         self.transcript.say(self.bus.address)
 
     def start_monitor(self):
@@ -197,21 +200,24 @@ class Demo:
         self.shop.start()
         t.say(f'[shop] owns {SHOP} and called RequestHeader')
         t.command('', send('Buy', 'a thing'))
-        outside = subprocess.run(['sh', '-c', send('Buy', 'a thing')], env=self.environment, text=True,
+        outside = subprocess.run(['sh', '-c', send('Buy', 'a thing')], env=self.environment,
+                                 text=True,
                                  capture_output=True, check=False)
         t.say(outside.stdout + outside.stderr)
         t.check(self.tag() == '/', 'a caller without a container has the tag /')
 
     def contained(self):
         t = self.transcript
-        t.section('Two instances of one app, each with a socket of its own that the bus got as a descriptor')
+        t.section('Two instances of one app, each with its own socket, which the bus got as a '
+                  'descriptor')
         rules = ['--allow', f'call {SHOP} {SHOP}.Buy']
         common = ['--type', 'org.example.Sandbox', '--app-id', 'org.example.Game']
         one = self.app('game one ', *common, '--instance-id', 'one', *rules)
         two = self.app('game two ', *common, '--instance-id', 'two', *rules)
         tool = os.path.join(self.build, 'dbus-container')
         t.command('', 'dbus-container list')
-        listed = subprocess.run([tool, 'list'], env=self.environment, text=True, capture_output=True,
+        listed = subprocess.run([tool, 'list'], env=self.environment, text=True,
+                                capture_output=True,
                                 check=False)
         t.say(listed.stdout + listed.stderr)
         t.check(listed.stdout.count('org.example.Game') == 2, 'the bus has two servers')
@@ -225,14 +231,16 @@ class Demo:
             output = app.show(send('Buy', 'a sword'))
             tags.append(self.tag())
             t.check(f'instance {instance}' in output, f'the service knows instance {instance}')
-        t.check(len(set(tags)) == 2 and '/' not in tags, f'the tags differ: {" and ".join(map(str, tags))}')
+        t.check(len(set(tags)) == 2 and '/' not in tags,
+                f'the tags differ: {" and ".join(map(str, tags))}')
 
     def denied(self, one):
         t = self.transcript
         t.section('Denied calls')
         before = len(self.shop.calls)
         output = one.show(send('Refund', 'a sword'))
-        t.check('AccessDenied' in output, 'a member that no rule allows: AccessDenied, with the reason')
+        t.check('AccessDenied' in output,
+                'a member that no rule allows: AccessDenied, with the reason')
         output = one.show(send('Buy', 'x', 'org.example.Absent'))
         hidden = one.show(send('Buy', 'x', self.hidden()))
         t.check('ServiceUnknown' in output and error_name(output) == error_name(hidden),
@@ -258,7 +266,8 @@ class Demo:
         t.say('forge.py writes header field 10 itself: /org/freedesktop/DBus/Containers1/c999')
         output = one.show(f'{sys.executable} {script} {harness.HERE}', 'forge.py')
         t.check('instance one' in output and self.tag() not in (None, '/') and
-                not self.tag().endswith('c999'), f'the bus has removed it; the service saw {self.tag()}')
+                not self.tag().endswith('c999'),
+                f'the bus has removed it; the service saw {self.tag()}')
 
     def monitored(self):
         t = self.transcript
@@ -267,7 +276,8 @@ class Demo:
         harness.wait_until(lambda: 'forged thing' in read_all(output), 10)
         text = read_all(output)
         blocks = re.split(r'\n(?=\S)', text)
-        wanted = [block for block in blocks if re.search(r'member=(Buy|Refund)|AccessDenied', block)]
+        wanted = [block for block in blocks if re.search(r'member=(Buy|Refund)|AccessDenied',
+                                                         block)]
         for block in wanted:
             t.say(re.sub(r'time=\S+ ', '', block))
         t.check(any('member=Refund' in block for block in wanted), 'the denied call')
@@ -278,12 +288,14 @@ class Demo:
         t = self.transcript
         t.section('In a sandbox the container\'s bus is the only one')
         works = shutil.which('bwrap') and subprocess.run(
-            ['bwrap', '--unshare-net', '--unshare-pid', '--ro-bind', '/', '/', '--proc', '/proc', 'true'],
+            ['bwrap', '--unshare-net', '--unshare-pid', '--ro-bind', '/', '/', '--proc', '/proc',
+             'true'],
             stderr=subprocess.DEVNULL, check=False).returncode == 0
         if not works:
             t.say('left out: bubblewrap is not installed, or may not make namespaces here')
             return
-        app = self.app('boxed ', '--sandbox', '--app-id', 'org.example.Boxed', '--allow', f'call {SHOP}')
+        app = self.app('boxed ', '--sandbox', '--app-id', 'org.example.Boxed', '--allow',
+                       f'call {SHOP}')
         output = app.show(send('Refund', 'a shield'))
         t.check('org.example.Boxed' in output, 'the service is reached through the container')
         outer = self.bus.address.split(',')[0]
@@ -296,7 +308,8 @@ class Demo:
         statuses = [app.end() for app in self.apps]
         tool = os.path.join(self.build, 'dbus-container')
         t.command('', 'dbus-container list')
-        listed = subprocess.run([tool, 'list'], env=self.environment, text=True, capture_output=True,
+        listed = subprocess.run([tool, 'list'], env=self.environment, text=True,
+                                capture_output=True,
                                 check=False)
         t.say(listed.stdout + listed.stderr)
         t.check(set(statuses) == {0} and len(listed.stdout.splitlines()) == 1, 'nothing is left')

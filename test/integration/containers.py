@@ -37,7 +37,7 @@ def listening_socket(case, name, listen=True, bind=True):
 
 
 def add_server(manager, named=None, fds=(), **options):
-    """Call AddServer, return the reply whatever it is. Without named arguments it listens somewhere."""
+    """Call AddServer, return any reply. Without named arguments it listens somewhere."""
     with socket.socket(socket.AF_UNIX) as anywhere:
         if named is None or options.pop('listen', False):
             anywhere.bind(b'')                  # the kernel chooses an abstract name

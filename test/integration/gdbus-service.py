@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A GDBus service for the tests: gdbus-service.py ADDRESS NAME. Prints READY when it owns the name."""
+"""A GDBus service for the tests: gdbus-service.py ADDRESS NAME. Prints READY."""
 
 import sys
 

@@ -77,7 +77,8 @@ def dbus_send(t):
                             ('variant:boolean:true', 'boolean true'),
                             ('variant:objpath:/a/b', 'object path "/a/b"')):
         t.contains(client(t, send + [argument], env), shown, argument)
-    out = client(t, ['dbus-send', '--session', '--print-reply=literal', '--dest=org.freedesktop.DBus',
+    out = client(t, ['dbus-send', '--session', '--print-reply=literal',
+                     '--dest=org.freedesktop.DBus',
                      '/', 'org.freedesktop.DBus.ListNames'], env)
     t.contains(out, NAME, 'ListNames')
 
@@ -144,7 +145,8 @@ def dbus_monitor_profile(t):
 @test('clients/dbus-monitor --pcap')
 def dbus_monitor_pcap(t):
     bus, env = with_service(t)
-    monitor = start_monitor(t, bus, ['dbus-monitor', '--session', '--pcap', "member='Emitted'"], env)
+    monitor = start_monitor(t, bus, ['dbus-monitor', '--session', '--pcap', "member='Emitted'"],
+                            env)
     t.connect(bus).call(NAME, OBJECT, IFACE, 'Emit', 's', 'captured')
     header = read_exactly(monitor.stdout, 24)
     magic, _, _, _, _, _, link = struct.unpack('=IHHiIII', header)
@@ -200,7 +202,8 @@ def gdbus_call(t):
 @test('clients/gdbus introspect')
 def gdbus_introspect(t):
     _, env = with_service(t)
-    out = client(t, ['gdbus', 'introspect', '--session', '--dest', NAME, '--object-path', OBJECT], env)
+    out = client(t, ['gdbus', 'introspect', '--session', '--dest', NAME, '--object-path', OBJECT],
+                 env)
     for part in (f'interface {IFACE}', 'Echo(in  v arg_0', 'readwrite u Level = 7;'):
         t.contains(out, part)
     out = client(t, ['gdbus', 'introspect', '--session', '--dest', rawbus.BUS, '--object-path',
@@ -237,13 +240,15 @@ def gdbus_monitor(t):
 def gdbus_wait(t):
     bus, env = with_service(t)
     client(t, ['gdbus', 'wait', '--session', '--timeout', '20', NAME], env)
-    waiter = t.spawn(['gdbus', 'wait', '--session', '--timeout', '20', 'com.example.Later'], env=env)
+    waiter = t.spawn(['gdbus', 'wait', '--session', '--timeout', '20', 'com.example.Later'],
+                     env=env)
     owner = t.connect(bus)
     owner.own('com.example.Later')
     t.equal(waiter.wait(20), 0, 'gdbus wait')
     receiver = t.connect(bus)
     receiver.add_match("interface='com.example.Sent'")
-    client(t, ['gdbus', 'emit', '--session', '--object-path', '/x', '--signal', 'com.example.Sent.S',
+    client(t, ['gdbus', 'emit', '--session', '--object-path', '/x', '--signal',
+               'com.example.Sent.S',
                "'text'"], env)
     t.equal(receiver.wait_signal('S').body, ('text',), 'gdbus emit')
 
@@ -367,7 +372,10 @@ proxy = Gio.DBusProxy.new_sync(bus, 0, None, sys.argv[2], "/com/example/Object",
 assert proxy.get_name_owner().startswith(":1.")
 assert proxy.get_cached_property("Level").unpack() == 7
 loop, got = GLib.MainLoop(), []
-proxy.connect("g-signal", lambda _p, _s, name, args: (got.append((name, args.unpack())), loop.quit()))
+def on_signal(_proxy, _sender, name, args):
+    got.append((name, args.unpack()))
+    loop.quit()
+proxy.connect("g-signal", on_signal)
 proxy.call_sync("Emit", GLib.Variant("(s)", ("x",)), 0, -1, None)
 GLib.timeout_add_seconds(20, loop.quit)
 loop.run()
@@ -409,9 +417,11 @@ def run_session(t):
     harness.need_program('dbus-run-session')
     env = dict(os.environ)
     env.pop('DBUS_SESSION_BUS_ADDRESS', None)
-    for command, status, wanted in ((['dbus-send', '--session', '--print-reply', f'--dest={rawbus.BUS}',
+    for command, status, wanted in ((['dbus-send', '--session', '--print-reply',
+                                      f'--dest={rawbus.BUS}',
                                       '/', 'org.freedesktop.DBus.GetId'], 0, 'string "'),
-                                    (['sh', '-c', 'echo $DBUS_SESSION_BUS_ADDRESS; exit 7'], 7, 'unix:')):
+                                    (['sh', '-c', 'echo $DBUS_SESSION_BUS_ADDRESS; exit 7'], 7,
+                                     'unix:')):
         run = t.run(['dbus-run-session', f'--dbus-daemon={harness.CONDUCTOR}', '--', *command],
                     env=env)
         t.equal(run.returncode, status, run.err)

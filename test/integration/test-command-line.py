@@ -42,7 +42,8 @@ def start(t, *args, **options):
     """Start the bus with --print-address to a pipe; (process, address)."""
     harness.need_conductor()
     reader, writer = t.pipe()
-    process = t.spawn([*options.pop('prefix', ()), harness.CONDUCTOR, f'--print-address={writer}', *args],
+    process = t.spawn([*options.pop('prefix', ()), harness.CONDUCTOR, f'--print-address={writer}',
+                       *args],
                       pass_fds=(writer, *options.pop('pass_fds', ())), **options)
     t.close(writer)
     address = harness.read_line(reader, 20)
@@ -304,7 +305,8 @@ def unix_path(t):
 def unix_path_escaped(t):
     name = t.path('with space, and=comma')
     escaped = name.replace(' ', '%20').replace(',', '%2c').replace('=', '%3D')
-    process, address = start(t, f'--config-file={config(t, listen="unix:path=" + escaped)}', '--nofork')
+    process, address = start(t, f'--config-file={config(t, listen="unix:path=" + escaped)}',
+                             '--nofork')
     works(t, address)
     t.true(os.path.lexists(name), 'no such socket')
     end(t, process)
@@ -328,7 +330,8 @@ def unix_abstract(t):
 @test('addresses/unix:dir and unix:tmpdir')
 def unix_dir(t):
     for kind in ('dir', 'tmpdir'):
-        process, address = start(t, f'--config-file={config(t, listen=f"unix:{kind}={t.directory}")}',
+        process, address = start(t,
+                                 f'--config-file={config(t, listen=f"unix:{kind}={t.directory}")}',
                                  '--nofork')
         t.true(re.match(f'unix:(path|abstract)={t.directory}/dbus-[^,/]+,guid=', address), address)
         if kind == 'dir':
@@ -433,16 +436,19 @@ BROKEN = {
     'unknown attribute': ('<busconfig>\n<policy context="default">\n<allow foo="x"/>\n</policy>\n'
                           '</busconfig>', 3),
     'unknown limit': ('<busconfig>\n<limit name="nonsense">5</limit>\n</busconfig>', 2),
-    'limit without a number': ('<busconfig>\n<limit name="max_message_size">x</limit>\n</busconfig>', 2),
+    'limit without a number': ('<busconfig>\n<limit name="max_message_size">x</limit>\n'
+                               '</busconfig>', 2),
     'limit without a name': ('<busconfig>\n<limit>5</limit>\n</busconfig>', 2),
     'negative limit': ('<busconfig>\n<limit name="max_containers">-1</limit>\n</busconfig>', 2),
-    'text where none may be': ('<busconfig>\n<policy context="default">text</policy>\n</busconfig>', 2),
+    'text where none may be': ('<busconfig>\n<policy context="default">text</policy>\n'
+                               '</busconfig>', 2),
     'rule outside of a policy': ('<busconfig>\n<allow own="*"/>\n</busconfig>', 2),
     'rule without attributes': ('<busconfig>\n<policy context="default">\n<allow/>\n</policy>\n'
                                 '</busconfig>', 3),
     'policy for nobody': ('<busconfig>\n<policy>\n</policy>\n</busconfig>', 2),
     'unknown context': ('<busconfig>\n<policy context="x"/>\n</busconfig>', 2),
-    'include that is missing': ('<busconfig>\n\n<include>/nonexistent/file</include>\n</busconfig>', 3),
+    'include that is missing': ('<busconfig>\n\n<include>/nonexistent/file</include>\n'
+                                '</busconfig>', 3),
     'empty listen': ('<busconfig>\n<listen></listen>\n</busconfig>', 2),
     'wrong nesting': ('<busconfig>\n<type>session</listen>\n</busconfig>', 2),
     'entity that is not defined': ('<busconfig>\n<type>&foo;</type>\n</busconfig>', 2),
@@ -459,7 +465,8 @@ def config_errors(t):
         out, err = run(t, f'--config-file={name}', '--nofork', status=1)
         t.contains(err, name, f'{title}: file')
         if line:
-            t.true(re.search(rf'\b{line}\b', err.replace(name, '')), f'{title}: line {line} in {out}{err}')
+            t.true(re.search(rf'\b{line}\b', err.replace(name, '')),
+                   f'{title}: line {line} in {out}{err}')
 
 
 @test('configuration/errors in an included file name that file')

@@ -30,7 +30,8 @@ def bad_sockets(t):
     null = os.open('/dev/null', os.O_RDWR | os.O_CLOEXEC)
     directory = os.open('/', os.O_RDONLY | os.O_CLOEXEC)
     t.fds += [null, directory]
-    return (('not listening', not_listening), ('already connected', pair[0]), ('a pipe', t.pipe()[0]),
+    return (('not listening', not_listening), ('already connected', pair[0]),
+            ('a pipe', t.pipe()[0]),
             ('AF_INET', internet), ('datagrams', datagram), ('packets', packets),
             ('unbound', unbound), ('/dev/null', null), ('a directory', directory))
 

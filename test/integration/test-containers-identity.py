@@ -15,11 +15,13 @@ from harness import test
 IFACE = 'com.example.Iface'
 KEYS = 'org.freedesktop.DBus.Containers1.'
 FORGED = {
-    'a path': ('o', '/forged'), 'the path of another': ('o', '/org/freedesktop/DBus/Containers1/c0'),
+    'a path': ('o', '/forged'), 'the path of another': ('o',
+                                                        '/org/freedesktop/DBus/Containers1/c0'),
     'the root': ('o', '/'), 'a string': ('s', 'x'), 'a number': ('u', 7), 'a byte': ('y', 7),
     'a signature': ('g', 'as'), 'a variant': ('v', ('s', 'x')), 'a struct': ('(os)', ('/x', 'y')),
     'an array': ('as', ['x', 'y']), 'a dictionary': ('a{sv}', {'k': ('v', ('t', 1))}),
-    'nothing': ('ao', []), 'a long one': ('s', 'x' * 5000), 'nested': ('a(a{s(ai)})', [({'k': ([1],)},)]),
+    'nothing': ('ao', []), 'a long one': ('s', 'x' * 5000), 'nested': ('a(a{s(ai)})',
+                                                                       [({'k': ([1],)},)]),
 }
 
 
@@ -353,7 +355,8 @@ def monitors_denied(t):
 
 @test('identity/denials are logged in one line')
 def logged(t):
-    bus, server, contained, service = world(t, [rule(CALL, SERVICE, interface='com.example.Allowed')])
+    bus, server, contained, service = world(t, [rule(CALL, SERVICE,
+                                                     interface='com.example.Allowed')])
     reply = contained.request(ask('DeniedMember'))
     t.failed(reply, 'AccessDenied')
     contained.sync()
@@ -373,7 +376,8 @@ def log_forging(t):
     contained = server.connect()
     t.failed(contained.request(ask('Denied')), 'AccessDenied')
     t.true(harness.wait_until(lambda: 'Denied' in bus.log()), 'nothing was logged')
-    t.equal([line for line in bus.log().splitlines() if line.startswith('Layer=forged')], [], 'lines')
+    t.equal([line for line in bus.log().splitlines() if line.startswith('Layer=forged')], [],
+            'lines')
     t.lacks(bus.log(), '\x1b', 'escapes')
 
 

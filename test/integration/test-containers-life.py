@@ -10,7 +10,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import (ANYBODY, CALL, INTERFACE, NOT_CONTAINER, Server, add_server, connection_info,
+from containers import (ANYBODY, CALL, INTERFACE, NOT_CONTAINER, Server, add_server,
+                        connection_info,
                         listening_socket, managed, refused_connection, removal, rule, watch_removal)
 from harness import test
 
@@ -415,7 +416,8 @@ def removed_signal(t):
     watch_removal(inside)
     t.returned(server.stop())
     removal(observer, server.path)
-    t.equal([m.member for m in inside.drain() if m.interface == INTERFACE], [], 'contained receiver')
+    t.equal([m.member for m in inside.drain() if m.interface == INTERFACE], [],
+            'contained receiver')
     t.equal([m for m in observer.drain() if m.member == 'ServerRemoved'], [], 'second signal')
 
 

@@ -148,7 +148,8 @@ def rules(t):
     bus, manager, _ = managed(t, limits={'max_rules_per_container': 10})
     many = [rule(CALL, f'com.example.N{number}') for number in range(11)]
     t.returned(add_server(manager, {'Allow': ('a(usos)', many[:10])}, listen=True))
-    exhausted(t, bus, add_server(manager, {'Allow': ('a(usos)', many)}, listen=True), 'max_rules_per_container',
+    exhausted(t, bus, add_server(manager, {'Allow': ('a(usos)', many)}, listen=True),
+              'max_rules_per_container',
               10)
 
 
@@ -177,7 +178,8 @@ def nothing_left(t):
     before = bus.count_fds()
     for _ in range(20):
         reader, _ = t.pipe()
-        t.failed(add_server(manager, {'StopOnNotify': ('h', 0)}, [reader], listen=True), 'LimitsExceeded')
+        t.failed(add_server(manager, {'StopOnNotify': ('h', 0)}, [reader], listen=True),
+                 'LimitsExceeded')
     t.equal(bus.count_fds(), before, 'descriptors of the bus')
     for path in paths:
         stop(t, manager, path)

@@ -123,7 +123,8 @@ def rule_interface(t):
                                          rule(CALL, SERVICE, interface='x.y.*')])
     for interface, member, allowed in (
             ('a.b.C', 'M', True), ('a.b', 'C', True), ('a.b', 'D', False), ('a.b.C.D', 'M', False),
-            ('a.b.CC', 'M', False), ('x.y', 'M', True), ('x.y.z', 'M', True), ('x.y.z.w', 'M', True),
+            ('a.b.CC', 'M', False), ('x.y', 'M', True), ('x.y.z', 'M', True),
+            ('x.y.z.w', 'M', True),
             ('x.yz', 'M', False), ('x.z', 'y', False)):
         expect_call(t, allowed, contained, service, f'{interface} {member}', interface=interface,
                     member=member)
@@ -140,7 +141,8 @@ def no_interface(t):
 @test('rules/a namespace of names')
 def rule_namespace(t):
     bus, _, contained, service = world(t, [rule(CALL | NAMESPACE, 'com.example.Service')])
-    for name, allowed in (('com.example.Service.Sub', True), ('com.example.Service.Sub.Deeper', True),
+    for name, allowed in (('com.example.Service.Sub', True), ('com.example.Service.Sub.Deeper',
+                                                              True),
                           ('com.example.ServiceX', False), ('com.example.S', False)):
         other = t.connect(bus)
         other.own(name)
@@ -475,7 +477,8 @@ def nobody(t):
 @test('rules/eavesdropping is not for contained connections')
 def eavesdrop(t):
     _, _, contained, _ = world(t, [rule(CALL | RECEIVE, '')])
-    for text in ("eavesdrop=true", "eavesdrop='true'", "eavesdrop='false'", "type='signal',eavesdrop=true",
+    for text in ("eavesdrop=true", "eavesdrop='true'", "eavesdrop='false'",
+                 "type='signal',eavesdrop=true",
                  "eavesdrop=false", " eavesdrop=true"):
         t.failed(contained.bus('AddMatch', 's', text), 'AccessDenied', text)
 
@@ -495,8 +498,10 @@ def invalid_rules(t):
                 (CALL | 0x80000000, SERVICE, '/', ''), (FDS, SERVICE, '/', ''),
                 (SUBTREE | NAMESPACE, SERVICE, '/', ''), (CALL | NAMESPACE, '', '/', ''),
                 (CALL | NAMESPACE, ':1.5', '/', ''), (CALL, 'nodots', '/', ''),
-                (CALL, 'a..b', '/', ''), (CALL, SERVICE, '/', 'nodots'), (CALL, SERVICE, '/', 'a.b.'),
-                (CALL, SERVICE, '/', '*'), (CALL, SERVICE, '/', 'a.*.b'), (CALL, SERVICE, '/', 'a..*')):
+                (CALL, 'a..b', '/', ''), (CALL, SERVICE, '/', 'nodots'),
+                (CALL, SERVICE, '/', 'a.b.'),
+                (CALL, SERVICE, '/', '*'), (CALL, SERVICE, '/', 'a.*.b'),
+                (CALL, SERVICE, '/', 'a..*')):
         before = settled_fds(bus, manager)
         sock, path = listening_socket(t, 'invalid')
         reply = manager.bus('AddServer', 'sssa{sv}a{sv}', 'a.b', '', '', {},

@@ -71,7 +71,8 @@ def other_names(t):
 def wide_rules(t):
     bus, _, contained, service = world(t, [rule(SEE | NAMESPACE, 'com.example')])
     service.own(HIDDEN)
-    t.equal(names(contained), sorted([contained.unique, service.unique, SERVICE, HIDDEN]), 'namespace')
+    t.equal(names(contained), sorted([contained.unique, service.unique, SERVICE, HIDDEN]),
+            'namespace')
     everybody = Server(t, bus, [rule(SEE, '')]).connect()
     t.contains(names(everybody), HIDDEN, 'everybody')
     t.contains(names(everybody), contained.unique, 'everybody')
@@ -91,8 +92,10 @@ def hidden_methods(t):
         got, expected = (contained.bus('GetConnectionInfo', 's', name, interface=INTERFACE)
                          for name in (hidden, absent))
         t.equal(got.error, expected.error, f'GetConnectionInfo {hidden}')
-        got, expected = (contained.bus('StartServiceByName', 'su', name, 0) for name in (hidden, absent))
-        t.equal((got.kind, got.error), (expected.kind, expected.error), f'StartServiceByName {hidden}')
+        got, expected = (contained.bus('StartServiceByName', 'su', name, 0) for name in (hidden,
+                                                                                         absent))
+        t.equal((got.kind, got.error), (expected.kind, expected.error),
+                f'StartServiceByName {hidden}')
         got, expected = (contained.call(name, '/x', IFACE, 'M') for name in (hidden, absent))
         t.equal(got.error, expected.error, f'a call to {hidden}')
         t.equal(got.body[0].replace(hidden, absent), expected.body[0], f'a call to {hidden}')
@@ -295,7 +298,8 @@ def group_files(t):
         out.write('# rules in a file\ntalk com.example.Service\n')
     config = t.path('main.conf')
     with open(config, 'w', encoding='utf-8') as out:
-        out.write(harness.CONFIG.format(listen=f'unix:path={t.directory}/bus', servicedir='', limits='',
+        out.write(harness.CONFIG.format(listen=f'unix:path={t.directory}/bus', servicedir='',
+                                        limits='',
                                         extra=''))
     bus = t.bus(config=f'<busconfig><include>{config}</include></busconfig>',
                 args=())
@@ -325,7 +329,8 @@ def denied_signal(t):
     t.equal(len(got), 1, 'signals')
     path, details = got[0].body
     t.equal(path, server.path, 'server')
-    expected = {'Layer': 'container', 'Sender': contained.unique, 'PID': os.getpid(), 'UID': os.getuid(),
+    expected = {'Layer': 'container', 'Sender': contained.unique, 'PID': os.getpid(),
+                'UID': os.getuid(),
                 'Type': 'com.example.Sandbox', 'AppId': 'com.example.App', 'InstanceId': 'i1',
                 'MessageType': 'method_call', 'Path': '/x', 'Interface': IFACE, 'Member': 'Method'}
     t.equal({key: details[key].value for key in expected if key in details}, expected, 'details')
@@ -385,7 +390,8 @@ def server_added(t):
     inside.add_match("type='signal'")
     observer.drain()
     server = Server(t, bus, manager=manager)
-    t.equal([m.body for m in observer.drain() if m.member == 'ServerAdded'], [(server.path,)], 'outside')
+    t.equal([m.body for m in observer.drain() if m.member == 'ServerAdded'], [(server.path,)],
+            'outside')
     t.equal([m.member for m in inside.drain() if m.interface == INTERFACE], [], 'inside')
 
 
@@ -394,7 +400,8 @@ def nameless_user(t):
     harness.need_root()
     bus = t.bus(extra=ANYBODY)
     server = Server(t, bus, named={'Users': ('au', [61999])})
-    run = t.run_as(61999, 'import rawbus, sys; print(rawbus.Connection(sys.argv[1]).bus("GetId").kind)',
+    run = t.run_as(61999,
+                   'import rawbus, sys; print(rawbus.Connection(sys.argv[1]).bus("GetId").kind)',
                    server.address)
     t.equal(run.out, f'{rawbus.RETURN}\n', run.err)
 

@@ -93,8 +93,9 @@ def by_signal(t):
 @test('tool/run: signals are passed on')
 def signals(t):
     _, env = world(t)
-    script = 'import signal, sys\nfor s in (1, 2, 3, 10, 12, 15): signal.signal(s, lambda n, _: sys.exit(n))\n' \
-             'print("ready", flush=True)\nwhile True: signal.pause()'
+    script = ('import signal, sys\nfor s in (1, 2, 3, 10, 12, 15):\n'
+              '  signal.signal(s, lambda n, _: sys.exit(n))\n'
+              'print("ready", flush=True)\nwhile True: signal.pause()')
     for sent in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
                  signal.SIGTERM):
         process = t.spawn([CONTAINER_TOOL, 'run', '--', sys.executable, '-c', script], env=env)
@@ -108,7 +109,8 @@ def streams(t):
     _, env = world(t)
     reader, writer = t.pipe()
     process = t.run([CONTAINER_TOOL, 'run', '--', 'sh', '-c',
-                     f'cat; echo error >&2; echo more >/proc/self/fd/{writer}'], env=env, input=b'input',
+                     f'cat; echo error >&2; echo more >/proc/self/fd/{writer}'], env=env,
+                    input=b'input',
                     pass_fds=[writer])
     t.equal((process.out, process.err), ('input', 'error\n'), 'streams')
     t.equal(os.read(reader, 100), b'more\n', 'descriptor')
@@ -134,7 +136,8 @@ def rules(t):
         t.contains(out, '"hello"', allowed)
     rule_file = t.path('rules')
     with open(rule_file, 'w', encoding='utf-8') as stream:
-        stream.write('# what the app needs\nsee com.example.Other\n\ntalk com.example.GService # this\n')
+        stream.write('# what the app needs\nsee com.example.Other\n\n'
+                     'talk com.example.GService # this\n')
     out, _ = tool(t, env, 'run', '--allow-file', rule_file, '--', *call)
     t.contains(out, '"hello"', 'from a file')
     t.true(gdbus.poll() is None, 'service')
@@ -142,7 +145,8 @@ def rules(t):
 
 def start_gdbus(t, bus):
     for python in (sys.executable, '/usr/bin/python3'):
-        process = t.spawn([python, '-B', os.path.join(harness.HERE, 'gdbus-service.py'), bus.address,
+        process = t.spawn([python, '-B', os.path.join(harness.HERE, 'gdbus-service.py'),
+                           bus.address,
                            'com.example.GService'])
         if harness.read_line(process.stdout.fileno(), 30) == 'READY':
             return process
@@ -180,7 +184,8 @@ def wrong_arguments(t):
             (('run', '--allow', 'talk', 'true'), "--allow 'talk'"),
             (('run', '--allow', 'talk nodots', 'true'), "--allow 'talk nodots'"),
             (('run', '--allow', 'call a.b @relative', 'true'), "--allow 'call a.b @relative'"),
-            (('run', '--allow', '', 'true'), '--allow'), (('run', '--allow', '# x', 'true'), '--allow'),
+            (('run', '--allow', '', 'true'), '--allow'), (('run', '--allow', '# x', 'true'),
+                                                          '--allow'),
             (('run', '--allow', 'talk a.b\ntalk c.d', 'true'), 'more than once'),
             (('run', '--allow-file', t.path('missing'), 'true'), t.path('missing')),
             (('run', '--type', 'nodots', 'true'), "--type 'nodots'"),
@@ -216,7 +221,7 @@ def killed(t):
     bus, env = world(t)
     watcher = t.connect(bus)
     watcher.add_match(f"interface='{INTERFACE}',member='ServerRemoved'")
-    script = 'dbus-send --session --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetId && echo up; cat'
+    script = 'dbus-send --session / com.example.Sent.S && echo up; cat'
     process = t.spawn([CONTAINER_TOOL, 'run', '--', 'sh', '-c', script], env=env, stdin=-1)
     t.equal(harness.read_line(process.stdout.fileno(), 20), 'up', 'program')
     path = servers(t, watcher)[0]
@@ -240,7 +245,8 @@ def outliving(t):
     fifo = t.path('fifo')
     os.mkfifo(fifo)
     for option, closed in ((None, True), ('--no-stop', False)):
-        args = ['run', *([option] if option else []), '--allow', f'call {SERVICE}', '--', 'sh', '-c',
+        args = ['run', *([option] if option else []), '--allow', f'call {SERVICE}', '--', 'sh',
+                '-c',
                 script, 'sh', sys.executable, '-B', '-c', connect, harness.HERE]
         process = t.spawn([CONTAINER_TOOL, *args], env=dict(env, FIFO=fifo))
         request = service.wait_call('Up')
@@ -281,7 +287,8 @@ def show(t):
     for what in (server.path, contained.unique):
         out, _ = tool(t, env, 'show', what)
         for part in (f'Path: {server.path}', 'Type: com.example.Sandbox', 'App ID: com.example.App',
-                     'Instance ID: x', f'UnixUserID: {os.getuid()}', "com.example.Note: 'a note'", 'Rules:'):
+                     'Instance ID: x', f'UnixUserID: {os.getuid()}', "com.example.Note: 'a note'",
+                     'Rules:'):
             t.contains(out, part, what)
         if 'does not tell' not in out:
             t.contains(out, f'call {SERVICE} a.b', 'rule')
@@ -347,12 +354,14 @@ def sandbox(t):
     bus, env = world(t, extra=extra)
     paths = [f'{bus.directory}/bus', '/run/dbus/system_bus_socket', f'/run/user/{os.getuid()}/bus']
     probe = ['/usr/bin/python3', '-c', PROBE, abstract]
-    process = t.run(probe + paths[:1], env=dict(env, DBUS_SESSION_BUS_ADDRESS=f'unix:path={paths[0]}'))
+    process = t.run(probe + paths[:1], env=dict(env,
+                                                DBUS_SESSION_BUS_ADDRESS=f'unix:path={paths[0]}'))
     for kind in ('abstract', 'path', 'root'):
         t.contains(process.out, f'REACHED {kind}', 'without a sandbox')
     out, _ = tool(t, env, 'run', '--sandbox', '--', *probe, *paths[:2])
     t.lacks(out, 'REACHED', 'in the sandbox')
-    t.contains(out, f'REJECTED EXTERNAL unix:path=/run/user/{os.getuid()}/bus /run/user/{os.getuid()}',
+    t.contains(out,
+               f'REJECTED EXTERNAL unix:path=/run/user/{os.getuid()}/bus /run/user/{os.getuid()}',
                'its own bus')
 
 
@@ -360,7 +369,8 @@ def sandbox(t):
 def sandbox_status(t):
     need_sandbox(t)
     _, env = world(t)
-    for command, status in ((['sh', '-c', 'exit 7'], 7), (['no-such-program'], 127), (['/etc'], 126),
+    for command, status in ((['sh', '-c', 'exit 7'], 7), (['no-such-program'], 127),
+                            (['/etc'], 126),
                             (['sh', '-c', 'kill -TERM $$'], 143), (['true'], 0)):
         tool(t, env, 'run', '--sandbox', '--', *command, status=status)
     process = t.spawn([CONTAINER_TOOL, 'run', '--sandbox', '--', 'sh', '-c',
@@ -374,7 +384,8 @@ def sandbox_status(t):
     tool(t, env, 'run', '--sandbox', '--', 'cat', shown, status=1)
     out, _ = tool(t, env, 'run', '--sandbox', '--expose', shown, '--', 'cat', shown)
     t.equal(out, 'content\n', 'exposed file')
-    _, err = tool(t, env, 'run', '--sandbox', '--expose', t.path('missing'), '--', 'true', status=125)
+    _, err = tool(t, env, 'run', '--sandbox', '--expose', t.path('missing'), '--', 'true',
+                  status=125)
     t.contains(err, t.path('missing'), 'message')
     _, err = tool(t, env, 'run', '--sandbox', '--expose', 'relative', '--', 'true', status=125)
     t.contains(err, "--expose 'relative'", 'message')
@@ -384,8 +395,10 @@ def sandbox_status(t):
 def sandbox_system(t):
     need_sandbox(t)
     bus, env = world(t)
-    out, _ = tool(t, env, 'run', '--system', '--address', bus.address, '--sandbox', '--', 'sh', '-c',
-                  'echo $DBUS_SYSTEM_BUS_ADDRESS; test -S /run/dbus/system_bus_socket && echo there')
+    out, _ = tool(t, env, 'run', '--system', '--address', bus.address, '--sandbox', '--', 'sh',
+                  '-c',
+                  'echo $DBUS_SYSTEM_BUS_ADDRESS; '
+                  'test -S /run/dbus/system_bus_socket && echo there')
     t.equal(out, 'unix:path=/run/dbus/system_bus_socket\nthere\n', 'output')
 
 

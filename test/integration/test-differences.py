@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Where dbus-conductor deliberately behaves differently: each section of doc/differences.md has its test here."""
+"""Where the bus is deliberately different: each section of doc/differences.md has its test."""
 
 import os
 import re
@@ -25,7 +25,8 @@ def difference(name, reference, conductor, **options):
         def compare(t):
             harness.need_conductor()
             harness.need_reference()
-            for program, expected in ((harness.REFERENCE, reference), (harness.CONDUCTOR, conductor)):
+            for program, expected in ((harness.REFERENCE, reference),
+                                      (harness.CONDUCTOR, conductor)):
                 t.equal(function(t, t.bus(program=program, **options)), expected, program)
         harness.CASES.append((f'differences/{name}', compare))
         return function
@@ -40,7 +41,8 @@ def command_difference(name, reference, conductor):
         def compare(t):
             harness.need_conductor()
             harness.need_reference()
-            for program, expected in ((harness.REFERENCE, reference), (harness.CONDUCTOR, conductor)):
+            for program, expected in ((harness.REFERENCE, reference),
+                                      (harness.CONDUCTOR, conductor)):
                 t.equal(function(t, program), expected, program)
         harness.CASES.append((f'differences/{name}', compare))
         return function
@@ -89,8 +91,10 @@ def guid(t, bus):
 def no_reply(t, bus):
     connection = t.connect(bus)
     asked = {}
-    for member, signature, *body in (('ListNames', ''), ('RequestName', 'su', 'com.example.Quiet', 0)):
-        asked[connection.send(rawbus.call(rawbus.BUS, BUS_PATH, rawbus.BUS, member, signature, *body,
+    for member, signature, *body in (('ListNames', ''), ('RequestName', 'su', 'com.example.Quiet',
+                                                         0)):
+        asked[connection.send(rawbus.call(rawbus.BUS, BUS_PATH, rawbus.BUS, member, signature,
+                                          *body,
                                           flags=rawbus.NO_REPLY))] = member
     return [asked[m.reply_serial] for m in connection.drain() if m.kind == rawbus.RETURN]
 
@@ -169,7 +173,8 @@ def container_limits(t, program):
 def tcp(t, program):
     name = t.path('bus.conf')
     with open(name, 'w', encoding='utf-8') as out:
-        out.write(harness.CONFIG.format(listen='tcp:host=127.0.0.1,port=0', servicedir='', limits='',
+        out.write(harness.CONFIG.format(listen='tcp:host=127.0.0.1,port=0', servicedir='',
+                                        limits='',
                                         extra=''))
     return start(t, program, name)
 

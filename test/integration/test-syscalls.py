@@ -28,7 +28,8 @@ def need_strace():
 
 def exchange(caller, service, count):
     """Calls and returns, one at a time."""
-    call = rawbus.call(SERVICE, '/com/example/Object', 'com.example.Iface', 'Method', 's', 'argument')
+    call = rawbus.call(SERVICE, '/com/example/Object', 'com.example.Iface', 'Method', 's',
+                       'argument')
     for _ in range(count):
         call.serial = 0
         serial = caller.send(call)

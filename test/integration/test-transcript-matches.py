@@ -23,21 +23,25 @@ SIGNALS = [
     ('/z', 'com.example.Z', 'Eight', 'v', (('s', 'x'),)),
 ]
 RULES = [
-    '', "type='signal'", "type='method_call'", "interface='com.example.I'", "interface='com.example'",
+    '', "type='signal'", "type='method_call'", "interface='com.example.I'",
+        "interface='com.example'",
     "member='One'", "interface='com.example.I',member='One'", "path='/a'", "path='/a/b'",
-    "path_namespace='/a'", "path_namespace='/'", "path_namespace='/a/b'", "path_namespace='/nothing'",
+    "path_namespace='/a'", "path_namespace='/'", "path_namespace='/a/b'",
+        "path_namespace='/nothing'",
     "arg0='x'", "arg1='y'", "arg0='x',arg1='y'", "arg1='x'", "arg63='a63'", "arg2=''", "arg0=''",
     "arg0path='/aa/'", "arg0path='/aa/bb/'", "arg0path='/aa/bb/cc'", "arg1path='/aa/'",
     "arg1path='/aa/bb'", "arg0path='/'", "arg0path='x'", "arg1path='/aa/bb/'",
     "arg0namespace='com.example.Foo'", "arg0namespace='com.example'", "arg0namespace='com'",
     "arg0namespace='com.example.Foo.Bar'", "sender='com.example.Sender'",
-    "sender='org.freedesktop.DBus'", "sender='com.example.Absent'", "destination='com.example.Sender'",
+    "sender='org.freedesktop.DBus'", "sender='com.example.Absent'",
+        "destination='com.example.Sender'",
     "eavesdrop='true'", "eavesdrop='false'", "type='signal',eavesdrop='true',member='One'",
     "arg3='x'", "type=signal,member=One", "  type='signal' , member='One'", "member='O''ne'",
     "member='On'e", "arg0=x,", "arg0='\\x'", "arg0=\\'x", "arg00='x'", "arg1='y',arg0='x'",
 ]
 BAD_RULES = [
-    'nonsense', 'type=', "type='nothing'", "type='signal", "foo='bar'", "type='signal',type='signal'",
+    'nonsense', 'type=', "type='nothing'", "type='signal", "foo='bar'",
+        "type='signal',type='signal'",
     "interface='no dots'", "interface='nodots'", "member='with.dot'", "member=''", "interface=''",
     "path='relative'", "path='/trailing/'", "path=''", "path_namespace='/trailing/'",
     "path='/a',path_namespace='/a'", "sender=''", "sender='nodots'", "sender=':1.1'", "sender=':'",
@@ -46,9 +50,11 @@ BAD_RULES = [
     "arg0namespace='a..b'", "arg0namespace='nodots'", "arg0='x',arg0='y'", "arg0='x',arg0path='/x'",
     "arg0='x',arg0namespace='x'", "eavesdrop='maybe'", "eavesdrop=''", "eavesdrop='TRUE'",
     "Type='signal'", "type='signal',,member='x'", ",type='signal'", "type='signal',", "=", "='x'",
-    "type='signal' member='x'", "member='x'type='signal'", "arg0foo='x'", "arg100='x'", "arg0path='x'",
+    "type='signal' member='x'", "member='x'type='signal'", "arg0foo='x'", "arg100='x'",
+        "arg0path='x'",
     "path='/a b'", "member='9x'", "interface='a.9b'", "\ttype='signal'", "type ='signal'",
-    "type= 'signal'", "x" * 1023, "arg0='" + "x" * 1100 + "'", "type='error'", "type='method_return'",
+    "type= 'signal'", "x" * 1023, "arg0='" + "x" * 1100 + "'", "type='error'",
+        "type='method_return'",
     "type='invalid'", "arg0namespace='a.b.'", "arg 0='x'",
 ]
 
