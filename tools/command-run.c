@@ -43,12 +43,13 @@ static void run_options_clear(RunOptions *options) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunOptions, run_options_clear)
 
 static const char description[] =
-        "Rules are 'talk NAME', 'see NAME', 'call NAME [INTERFACE[.MEMBER]] [@PATH] [fds]', the same\n"
-        "with receive, and 'own NAME'; NAME.* and @PATH/* cover what is below, too. Without rules the\n"
-        "program can talk to the bus itself and to others in its container, and to nobody else.\n"
+        "Rules are 'talk NAME', 'see NAME', 'call NAME [INTERFACE[.MEMBER]] [@PATH] [fds]', the\n"
+        "same with receive, and 'own NAME'; NAME.* and @PATH/* cover what is below, too. Without\n"
+        "rules the program can talk to the bus itself and to others in its container, and to\n"
+        "nobody else.\n"
         "\n"
-        "The exit status is that of COMMAND, 128 plus the signal that ended it, 125 if dbus-container\n"
-        "failed, 126 if COMMAND could not be started and 127 if it was not found.\n";
+        "The exit status is that of COMMAND, 128 plus the signal that ended it, 125 if\n"
+        "dbus-container failed, 126 if COMMAND could not be started and 127 if it was not found.\n";
 
 static gboolean parse_run_options(RunOptions *options, char ***argv, GError **error) {
         g_autoptr(GOptionContext) context = g_option_context_new("[--] COMMAND [ARGUMENT...]");
