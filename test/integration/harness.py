@@ -385,6 +385,14 @@ def need_root():
         raise Skip('needs root')
 
 
+class Interrupted(BaseException):
+    """The whole program is to end; no test catches this."""
+
+
+def on_end(_signo, _frame):
+    raise Interrupted
+
+
 def on_alarm(_signo, _frame):
     raise Failure(f'the test took longer than {LIMIT} s')
 
@@ -399,6 +407,10 @@ def run_case(function, case):
         outcome, details = 'skip', str(reason)
     except Exception:                                   # a test may fail in any way
         outcome, details = 'not ok', traceback.format_exc()
+    except BaseException:                               # leave nothing behind
+        case.finish()
+        case.remove()
+        raise
     signal.alarm(LIMIT)
     try:
         faults = case.finish()
@@ -416,6 +428,8 @@ def run_case(function, case):
 def main():
     """Run the tests of the program that was started, print TAP."""
     signal.signal(signal.SIGALRM, on_alarm)
+    for signo in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signo, on_end)
     only = os.environ.get('TEST_ONLY', '')
     chosen = [(name, function) for name, function in CASES if only in name]
     print(f'1..{len(chosen)}', flush=True)
