@@ -27,6 +27,7 @@
 #include "bus/match-index.h"
 
 #include "bus/match-shape.h"
+#include "wire/arguments.h"
 
 /*
  * Shapes of one group with another argument than arg0, of which each costs every look-up a probe.

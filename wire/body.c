@@ -17,7 +17,6 @@
 #include "wire/body.h"
 
 #include "wire/bytes.h"
-#include "wire/message.h"
 #include "wire/protocol.h"
 #include "wire/syntax.h"
 
@@ -283,7 +282,7 @@ bool body_check_values(BodyCursor *cursor, const char *signature, size_t n_signa
         return type;
 }
 
-bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature,
+bool body_is_valid(const uint8_t *body, size_t n_body, WireString signature,
                            bool big_endian) {
         BodyCursor cursor = { .bytes = body, .end = n_body, .big_endian = big_endian };
 

@@ -2,6 +2,8 @@
 /* Validation of marshalled values; the part of message_parse() that follows signatures. */
 #pragma once
 
+#include "wire/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,3 +26,12 @@ bool body_check_values(BodyCursor *cursor, const char *signature, size_t n_signa
 
 /** body_check_variant() - validates one variant: its signature and its value */
 bool body_check_variant(BodyCursor *cursor, unsigned depth);
+
+/**
+ * body_is_valid() - whether @n_body bytes are exactly the values of @signature
+ *
+ * For message_parse() and tests. @body may lie at any alignment; padding counts from it. @signature
+ * is valid.
+ */
+bool body_is_valid(const uint8_t *body, size_t n_body, WireString signature,
+                           bool big_endian);

@@ -18,7 +18,6 @@
 
 #include "wire/body.h"
 #include "wire/bytes.h"
-#include "wire/reader.h"
 #include "wire/syntax.h"
 
 /* The sixteen fixed bytes. */
@@ -251,36 +250,8 @@ MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *re
         required = view->type < G_N_ELEMENTS(required_fields) ? required_fields[view->type] : 0;
         if ((parser.seen & required) != required)
                 return MESSAGE_BAD_FIELD;
-        if (!message_body_is_valid(message_view_body(view), view->n_body, view->signature,
+        if (!body_is_valid(message_view_body(view), view->n_body, view->signature,
                                    view->big_endian))
                 return MESSAGE_BAD_BODY;
         return MESSAGE_OK;
-}
-
-static bool read_arg(Reader *reader, char type, WireString *ret_text) {
-        *ret_text = (WireString){ 0 };
-        switch (type) {
-        case 's':
-                return reader_get_string(reader, ret_text);
-        case 'o':
-                return reader_get_path(reader, ret_text);
-        case 'g':
-                return reader_get_signature(reader, ret_text);
-        default:
-                return reader_skip(reader);
-        }
-}
-
-void message_get_args(const MessageView *view, unsigned n_wanted, MessageArgs *ret_args) {
-        Reader reader;
-        char type;
-
-        ret_args->n_args = 0;
-        reader_init(&reader, view);
-        while (ret_args->n_args < MIN(n_wanted, G_N_ELEMENTS(ret_args->types)) &&
-               (type = reader_peek(&reader))) {
-                if (!read_arg(&reader, type, &ret_args->texts[ret_args->n_args]))
-                        return;
-                ret_args->types[ret_args->n_args++] = type;
-        }
 }

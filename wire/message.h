@@ -10,33 +10,13 @@
 
 #include "base/fdset.h"
 #include "wire/protocol.h"
+#include "wire/text.h"
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-/* Text inside a message. Absent: data NULL. Never contains a NUL, always followed by one. */
-typedef struct WireString {
-        const char *data;
-        uint32_t length; /* bytes, without the NUL */
-} WireString;
-
-#define WIRE_STRING_LITERAL(text) ((WireString){ .data = (text), .length = sizeof(text) - 1 })
-
-static inline WireString wire_string(const char *text) {
-        return (WireString){ .data = text, .length = text ? (uint32_t)strlen(text) : 0 };
-}
-
-static inline bool wire_string_equal(WireString a, WireString b) {
-        return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
-}
-
-/** wire_string_is() - whether @a is present and says @text */
-static inline bool wire_string_is(WireString a, const char *text) {
-        return a.data && strlen(text) == a.length && memcmp(a.data, text, a.length) == 0;
-}
 
 /* A run of header fields that is forwarded; offsets from the start of the message. */
 typedef struct FieldSpan {
@@ -152,27 +132,6 @@ typedef enum MessageError {
  * view->n_fds.
  */
 MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *ret_view);
-
-/**
- * message_body_is_valid() - whether @n_body bytes are exactly the values of @signature
- *
- * For message_parse() and tests. @body may lie at any alignment; padding counts from it. @signature
- * is valid.
- */
-bool message_body_is_valid(const uint8_t *body, size_t n_body, WireString signature,
-                           bool big_endian);
-
-/* Up to 64 leading arguments that match rules ask for ("Match Rules", argN). */
-typedef struct MessageArgs {
-        unsigned n_args;
-        char types[64];       /* first type code of argument i; set below n_args, as texts */
-        WireString texts[64]; /* of 's', 'o' and 'g' arguments, else data NULL */
-} MessageArgs;
-
-/**
- * message_get_args() - reads the first @n_wanted arguments (at most 64), fewer if there are fewer
- */
-void message_get_args(const MessageView *view, unsigned n_wanted, MessageArgs *ret_args);
 
 /*
  * Header fields that the bus adds: SENDER, or SENDER and CONTAINER. Each field starts 8-aligned;

@@ -6,6 +6,7 @@
  */
 #include "containers/arguments.h"
 #include "containers/instance.h"
+#include "wire/body.h"
 
 #include <string.h>
 
@@ -21,7 +22,7 @@ static void use_arguments(ServerArguments *arguments, Identity *creator) {
         writer_init(&writer);
         instance_write_info(instance, &writer);
         instance_write_rules(instance, &writer);
-        g_assert_true(message_body_is_valid(writer.body->data, writer.body->len,
+        g_assert_true(body_is_valid(writer.body->data, writer.body->len,
                                             wire_string(writer.signature->str),
                                             G_BYTE_ORDER == G_BIG_ENDIAN));
 }
@@ -39,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         /* A copy of its own, so that reading behind the end is seen. */
         g_autofree uint8_t *body = g_memdup2(data + 1, size - 1);
-        if (!message_body_is_valid(body, size - 1, signature, data[0] & 1))
+        if (!body_is_valid(body, size - 1, signature, data[0] & 1))
                 return 0;
         config.rule_groups = g_ptr_array_new();
         reader_init_bytes(&call.body, body, size - 1, signature, data[0] & 1);

@@ -3,9 +3,11 @@
  * Messages from anybody. What is refused must be refused without harm. What is accepted is read, copied
  * and stamped in every form, after which it must be valid still and say the same, but for who sent it.
  */
+#include "wire/arguments.h"
 #include "wire/bytes.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
+#include "wire/body.h"
 
 #include <glib.h>
 #include <stdlib.h>
@@ -86,7 +88,7 @@ static void check_body(const MessageView *view) {
         require(reader_finish(&reader) && !writer.too_large);
         require(writer.body->len == view->n_body);
         require(strlen(writer.signature->str) == view->signature.length);
-        require(message_body_is_valid(writer.body->data, writer.body->len, view->signature,
+        require(body_is_valid(writer.body->data, writer.body->len, view->signature,
                                       BYTES_NATIVE_IS_BIG));
         if (view->n_body > 0 && view->big_endian == BYTES_NATIVE_IS_BIG)
                 require(memcmp(writer.body->data, message_view_body(view), view->n_body) == 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire/message.h"
+#include "wire/body.h"
 
 #include <glib.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@ static void check_body(const char *signature, const void *body, size_t n, bool b
         /* In memory of exactly its size, so that a sanitizer sees a byte read too far. */
         g_autofree uint8_t *exact = g_memdup2(body, n);
 
-        if (message_body_is_valid(exact, n, wire_string(signature), big_endian) != expected)
+        if (body_is_valid(exact, n, wire_string(signature), big_endian) != expected)
                 g_error("%zu bytes of '%s' should be %s", n, signature,
                         expected ? "valid" : "invalid");
 }
@@ -229,11 +230,11 @@ static void test_array_limit(void) {
 
         g_assert_nonnull(body);
         memcpy(body, &length, 4);
-        g_assert_true(message_body_is_valid(body, max + 4, wire_string("ay"),
+        g_assert_true(body_is_valid(body, max + 4, wire_string("ay"),
                                             G_BYTE_ORDER == G_BIG_ENDIAN));
         length++;
         memcpy(body, &length, 4);
-        g_assert_false(message_body_is_valid(body, max + 5, wire_string("ay"),
+        g_assert_false(body_is_valid(body, max + 5, wire_string("ay"),
                                              G_BYTE_ORDER == G_BIG_ENDIAN));
 }
 
@@ -247,10 +248,10 @@ static void test_many_empty_arrays(void) {
 
         g_assert_nonnull(body);
         memcpy(body, &length, 4);
-        g_assert_false(message_body_is_valid(body, 4 + length - 4, wire_string(signature), false));
+        g_assert_false(body_is_valid(body, 4 + length - 4, wire_string(signature), false));
         length = 8 * n_arrays - 4;
         memcpy(body, &length, 4);
-        g_assert_true(message_body_is_valid(body, 4 + length, wire_string(signature),
+        g_assert_true(body_is_valid(body, 4 + length, wire_string(signature),
                                             G_BYTE_ORDER == G_BIG_ENDIAN));
 }
 

@@ -3,6 +3,7 @@
 #include "containers/interface.h"
 
 #include "test/unit/fake-host.h"
+#include "wire/body.h"
 
 typedef struct World {
         FakeHost fake;
@@ -347,7 +348,7 @@ static void test_denial_keys(void) {
 
         writer_init(&writer);
         denial_write(&denial, &writer);
-        g_assert_true(message_body_is_valid(writer.body->data, writer.body->len,
+        g_assert_true(body_is_valid(writer.body->data, writer.body->len,
                                             wire_string("a{sv}"), G_BYTE_ORDER == G_BIG_ENDIAN));
         reader_init_bytes(&reader, writer.body->data, writer.body->len, wire_string("a{sv}"),
                           G_BYTE_ORDER == G_BIG_ENDIAN);
@@ -396,7 +397,7 @@ static void test_supported_arguments(void) {
         writer_init(&writer);
         containers_interface.properties[0].get(&writer, NULL);
         g_assert_cmpstr(writer.signature->str, ==, containers_interface.properties[0].signature);
-        g_assert_true(message_body_is_valid(writer.body->data, writer.body->len, wire_string("as"),
+        g_assert_true(body_is_valid(writer.body->data, writer.body->len, wire_string("as"),
                                             G_BYTE_ORDER == G_BIG_ENDIAN));
 }
 

@@ -4,6 +4,7 @@
 
 #include "containers/credentials.h"
 #include "test/unit/fake-host.h"
+#include "wire/body.h"
 
 typedef struct Told {
         Writer writer;
@@ -24,7 +25,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Told, told_clear)
 static void read_told(Told *told) {
         const Writer *writer = &told->writer;
 
-        g_assert_true(message_body_is_valid(writer->body->data, writer->body->len,
+        g_assert_true(body_is_valid(writer->body->data, writer->body->len,
                                             wire_string(writer->signature->str),
                                             G_BYTE_ORDER == G_BIG_ENDIAN));
         reader_init_bytes(&told->reader, writer->body->data, writer->body->len,

@@ -2,6 +2,7 @@
 #include "wire/writer.h"
 
 #include "wire/bytes.h"
+#include "wire/body.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static void assert_body(const Writer *writer, const char *signature, const char 
                             .length = (uint32_t)writer->signature->len };
 
         g_assert_cmpstr(writer->signature->str, ==, signature);
-        g_assert_true(message_body_is_valid(writer->body->data, writer->body->len, text,
+        g_assert_true(body_is_valid(writer->body->data, writer->body->len, text,
                                             BYTES_NATIVE_IS_BIG));
         if (!BYTES_NATIVE_IS_BIG)
                 g_assert_cmpmem(writer->body->data, writer->body->len, bytes, n);
@@ -188,7 +189,7 @@ static void test_add_value(void) {
 
         writer_init(&writer);
         writer_init(&again);
-        g_assert_true(message_body_is_valid((const uint8_t *)big, sizeof(big) - 1,
+        g_assert_true(body_is_valid((const uint8_t *)big, sizeof(big) - 1,
                                             wire_string(signature), true));
         reader_init_bytes(&reader, (const uint8_t *)big, sizeof(big) - 1, wire_string(signature),
                           true);
