@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "test/unit/raw-message.h"
+#include "wire/arguments.h"
 
 #include <fcntl.h>
 #include <unistd.h>
