@@ -96,7 +96,8 @@ logged() {
         logged_to=$1
         shift
         "$@" >"$logged_to" 2>&1 </dev/null && return 0
-        echo "---- $* failed; the end of $logged_to:"
-        tail -n 40 "$logged_to"
+        echo "---- $* failed; errors in and the end of $logged_to:"
+        grep -nE 'error|undefined reference|No rule|\*\*\*' "$logged_to" | head -n 20
+        tail -n 20 "$logged_to"
         return 1
 }
