@@ -90,8 +90,12 @@ class Bus:
                      'DBUS_STARTER_ADDRESS', 'DBUS_STARTER_BUS_TYPE', 'NOTIFY_SOCKET'):
             self.environment.pop(name, None)
         self.process, self.address, self.has_quit = None, None, False
-        self.start(options.get('args', ()), options.get('prefix', ()))
-        self.idle_fds = self.settle() if self.check_fds else 0
+        try:
+            self.start(options.get('args', ()), options.get('prefix', ()))
+            self.idle_fds = self.settle() if self.check_fds else 0
+        except BaseException:                           # nobody else knows of it yet
+            self.kill()
+            raise
 
     def settle(self):
         """How many descriptors the bus has without clients, once it has seen one."""
@@ -188,7 +192,7 @@ class Bus:
         return left
 
     def kill(self):
-        if self.process.poll() is None:
+        if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
 
