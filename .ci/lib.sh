@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# What ./check and ./try share. The caller has set top, the folder of the sources; functions report to standard
-# output and return non-zero when they fail.
+# What ./check and ./try share. The caller has set top, the folder of the sources; functions report
+# to standard output and return non-zero when they fail.
 
 # need_packages KIND...: sees to it that the packages of these kinds are installed
 need_packages() {
@@ -37,9 +37,9 @@ need_packages() {
         rm -f "$log"
 }
 
-# choose_build_dir: sets src and build. Normally that is the source folder and build/ in it. Where the sources
-# cannot be written, or were configured in place, a copy is built in a temporary folder, named in scratch
-# for the caller to remove.
+# choose_build_dir: sets src and build. Normally that is the source folder and build/ in it. Where
+# the sources cannot be written, or were configured in place, a copy is built in a temporary folder,
+# named in scratch for the caller to remove.
 choose_build_dir() {
         src=$top
         build=$top/build
@@ -77,7 +77,8 @@ generate() {
         logged "$build/autogen.out" "$src/autogen.sh"
 }
 
-# compile SOURCE FOLDER [ARGUMENT OF configure...]: configures where that has not been done, and builds
+# compile SOURCE FOLDER [ARGUMENT OF configure...]: configures where that has not been done, and
+# builds
 compile() {
         from=$1
         into=$2

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Checks of the sources: every #include points to the same layer or to a lower one, no two modules include each
-# other, every file is in the list of its folder, and every file starts with its licence.
+# Checks of the sources: every #include points to the same layer or to a lower one, no two modules
+# include each other, every file is in the list of its folder, and every file starts with its
+# licence.
 set -u
 cd "${SRC_DIR:-$(dirname "$0")/..}" || exit 99
 
@@ -17,7 +18,8 @@ report() {
         fi
 }
 
-# layer FOLDER ALLOWED...: project headers that FOLDER may include, as an extended regular expression
+# layer FOLDER ALLOWED...: project headers that FOLDER may include, as an extended regular
+# expression
 layer() {
         folder=$1
         allowed=$2
@@ -38,14 +40,16 @@ found=$(grep -snE 'include[[:space:]]*<(gio|gobject)/|<glib-object' \
         base/*.[ch] wire/*.[ch] policy/*.[ch] containers/*.[ch] bus/*.[ch] /dev/null)
 report "no GObject or GIO in the daemon" "$found"
 
-# An include from a .c to its own .h is no edge between modules; what is left must order topologically.
+# An include from a .c to its own .h is no edge between modules; what is left must order
+# topologically.
 edges=$(grep -sE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' \
         base/*.[ch] wire/*.[ch] policy/*.[ch] containers/*.[ch] bus/*.[ch] tools/*.[ch] /dev/null |
         sed -nE 's|^([^:]*)\.[ch]:.*include[[:space:]]*"([^"]*/[^"]*)\.h".*|\1 \2|p' |
         awk '$1 != $2' | sort -u)
 report "no modules include each other in a circle" "$(echo "$edges" | tsort 2>&1 >/dev/null)"
 
-# The lists are explicit, so that a file can be forgotten: it would be missing in the archive, or be a test that never runs.
+# The lists are explicit, so that a file can be forgotten: it would be missing in the archive, or be
+# a test that never runs.
 for folder in base wire policy containers bus tools test; do
         found=$(find "$folder" -path '*/corpus' -prune -o \( -name '*.[ch]' -o -name '*.py' -o -name '*.sh' \) -print |
                 while read -r file; do

@@ -2,9 +2,10 @@
 /*
  * Runs a fuzz target once for each input of its corpus and prints TAP.
  *
- * Linked instead of libFuzzer where the target is a regression test. Inputs are the files named on the command line,
- * or all files of the folders named there. An input that makes the target crash ends the program, which the
- * missing lines of the plan and the exit status show; the name of the input is printed before it is tried.
+ * Linked instead of libFuzzer where the target is a regression test. Inputs are the files named on
+ * the command line, or all files of the folders named there. An input that makes the target crash
+ * ends the program, which the missing lines of the plan and the exit status show; the name of the
+ * input is printed before it is tried.
  */
 #include <glib.h>
 #include <stdint.h>
@@ -34,7 +35,7 @@ static gboolean replay(const char *path) {
                 g_print("# %s\n", error->message);
                 return FALSE;
         }
-        /* Without the NUL that GLib appends, so that a sanitizer sees the first byte read too far. */
+        /* Without the NUL that GLib appends: a sanitizer is to see the first byte too far. */
         exact = g_memdup2(data, size);
         LLVMFuzzerTestOneInput(exact, size);
         return TRUE;
