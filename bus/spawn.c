@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,11 +84,16 @@ static _Noreturn void child_fail(int pipe_fd, SpawnEnd end) {
         _exit(127);
 }
 
-/* The bus may be protected from the memory killer; what it starts shall not be. */
+/*
+ * The bus may be protected from the memory killer; what it starts shall not be. After a change of the user these files
+ * are root's, unless the process may be dumped, which it may anyway as soon as it executes its program.
+ */
 static void child_reset_oom(void) {
-        int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
         char sign = '0';
+        int fd;
 
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
         if (fd < 0)
                 return;
         if (read(fd, &sign, 1) == 1 && sign == '-') {
