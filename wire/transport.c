@@ -26,8 +26,9 @@
 
 #define LARGE (32u << 10)       /* messages over this are received into memory of their own */
 #define COPY_MAX (8u << 10)     /* bodies over this are referenced, not copied into a block */
-#define POOL_BLOCK (16u << 10)  /* bytes of a pooled block, its struct included */
-#define POOL_MAX 64             /* pooled blocks kept for the next turn */
+#define SMALL_BLOCK 768u        /* bytes of a block, its struct included, for who gets little in a turn */
+#define LARGE_BLOCK (16u << 10) /* and for who gets more */
+#define POOL_BYTES (256u << 10) /* of each kind, kept for the next turns */
 #define IOV_MAX_PER_SEND 64
 #define ARENA_ALIGN 64
 
@@ -41,14 +42,20 @@ struct OutBlock {
         ListNode of_sender;     /* in sender->charged */
         Transport *sender;      /* charged for n_charged bytes; NULL: the bus, gone, or turn mode */
         size_t n_charged;       /* charged to the receiver (and the sender); 0 in turn mode */
-        bool is_pooled;         /* of POOL_BLOCK bytes, to be used again */
+        struct Pool *pool;      /* where it goes to be used again; NULL: freed */
         bool is_reference;      /* data is not in own[] */
         bool continues;         /* goes on with the message of the block before it */
         uint8_t own[];
 };
 
-static OutBlock *pool;
-static unsigned n_pool;
+/* Blocks of one size that wait to be used again. A broadcast takes one for each receiver at once. */
+typedef struct Pool {
+        OutBlock *first;
+        size_t block_size;
+        unsigned n_blocks;
+} Pool;
+
+static Pool small_pool = { .block_size = SMALL_BLOCK }, large_pool = { .block_size = LARGE_BLOCK };
 
 /* --- arena --- */
 
@@ -103,10 +110,11 @@ static void block_free(Transport *receiver, OutBlock *block) {
         list_remove(&block->of_sender);
         payload_unref(block->payload);
         fdset_unref(block->fds);
-        if (block->is_pooled && n_pool < POOL_MAX) {
-                block->next = pool;
-                pool = block;
-                n_pool++;
+        Pool *pool = block->pool;
+        if (pool && pool->n_blocks * pool->block_size < POOL_BYTES) {
+                block->next = pool->first;
+                pool->first = block;
+                pool->n_blocks++;
                 return;
         }
         g_free(block);
@@ -155,14 +163,19 @@ void transport_clear(Transport *transport) {
         transport->fd = -1;
 }
 
-void transport_trim(void) {
-        while (pool) {
-                OutBlock *block = pool;
+static void pool_clear(Pool *pool) {
+        while (pool->first) {
+                OutBlock *block = pool->first;
 
-                pool = block->next;
+                pool->first = block->next;
                 g_free(block);
         }
-        n_pool = 0;
+        pool->n_blocks = 0;
+}
+
+void transport_trim(void) {
+        pool_clear(&small_pool);
+        pool_clear(&large_pool);
 }
 
 /* --- input --- */
@@ -371,15 +384,15 @@ static OutBlock *push(Transport *transport, OutBlock *block) {
         return block;
 }
 
-static OutBlock *push_pooled(Transport *transport) {
-        OutBlock *block = pool;
+static OutBlock *push_pooled(Transport *transport, Pool *pool) {
+        OutBlock *block = pool->first;
 
         if (block) {
-                pool = block->next;
-                n_pool--;
+                pool->first = block->next;
+                pool->n_blocks--;
         } else
-                block = g_malloc(POOL_BLOCK);
-        *block = (OutBlock){ .room = POOL_BLOCK - sizeof *block, .is_pooled = true };
+                block = g_malloc(pool->block_size);
+        *block = (OutBlock){ .room = pool->block_size - sizeof *block, .pool = pool };
         block->data = block->own;
         return push(transport, block);
 }
@@ -420,6 +433,20 @@ static OutBlock *push_sized(Transport *transport, size_t n_bytes) {
         return push(transport, block);
 }
 
+/*
+ * A block with room for @n bytes behind the last one. The first of a turn is small, unless the receiver got more
+ * in the turn before.
+ */
+static OutBlock *push_in_turn(Transport *transport, size_t n) {
+        if (n > LARGE_BLOCK - sizeof(OutBlock))
+                return push_sized(transport, n);
+        if (transport->tail)
+                transport->gets_much = true;
+        if (transport->gets_much || n > SMALL_BLOCK - sizeof(OutBlock))
+                return push_pooled(transport, &large_pool);
+        return push_pooled(transport, &small_pool);
+}
+
 static bool append_in_turn(Transport *transport, const Message *message, const MessageStamp *stamp,
                            StampForm form) {
         bool with_body = message->view.n_body <= COPY_MAX;
@@ -428,10 +455,7 @@ static bool append_in_turn(Transport *transport, const Message *message, const M
         OutBlock *block = transport->tail;
 
         if (!block || block->room < n || message->fds) {
-                if (G_LIKELY(n <= POOL_BLOCK - sizeof *block))
-                        block = push_pooled(transport);
-                else
-                        block = push_sized(transport, n);
+                block = push_in_turn(transport, n);
                 if (!block)
                         return false;
         }
@@ -484,7 +508,7 @@ static OutBlock *kept_block(Transport *transport, size_t n, const Transport *sen
         if (tail && tail->n_charged > 0 && tail->sender == sender && !alone) {
                 if (tail->room >= n)
                         return tail;
-                size = MAX(n, MIN(POOL_BLOCK, 2 * tail->n_charged));
+                size = MAX(n, MIN(LARGE_BLOCK, 2 * tail->n_charged));
         }
         OutBlock *block = push_sized(transport, size);
         if (block && alone)
@@ -529,8 +553,7 @@ void transport_append_bytes(Transport *transport, const void *bytes, size_t n_by
         OutBlock *block = transport->tail;
 
         if (!block || block->room < n_bytes)
-                block = n_bytes <= POOL_BLOCK - sizeof *block ? push_pooled(transport)
-                                                              : push_sized(transport, n_bytes);
+                block = push_in_turn(transport, n_bytes);
         if (!block)
                 return;
         memcpy((uint8_t *)block->data + block->n, bytes, n_bytes);
@@ -552,7 +575,12 @@ static unsigned gather(const Transport *transport, struct iovec *iov) {
         return n;
 }
 
-static ssize_t send_some(const Transport *transport) {
+/* The usual case, which spares the kernel a vector. */
+static inline ssize_t send_one(const Transport *transport) {
+        return send(transport->fd, transport->head->data, transport->head->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t send_many(const Transport *transport) {
         struct iovec iov[IOV_MAX_PER_SEND];
         struct msghdr msg = { .msg_iov = iov, .msg_iovlen = gather(transport, iov) };
         union {
@@ -570,7 +598,13 @@ static ssize_t send_some(const Transport *transport) {
                 control.header.cmsg_len = CMSG_LEN(fds->n_fds * sizeof(int));
                 memcpy(CMSG_DATA(&control.header), fds->fds, fds->n_fds * sizeof(int));
         }
-        ssize_t n = sendmsg(transport->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return sendmsg(transport->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t send_some(const Transport *transport) {
+        const OutBlock *head = transport->head;
+        ssize_t n = !head->next && !head->fds ? send_one(transport) : send_many(transport);
+
         return n < 0 ? -errno : n;
 }
 
@@ -618,6 +652,7 @@ static bool keep_output(Transport *transport) {
 }
 
 TransportResult transport_flush(Transport *transport) {
+        transport->gets_much = transport->head && (transport->head->next || transport->head->n > SMALL_BLOCK);
         while (transport->head) {
                 ssize_t n = send_some(transport);
 

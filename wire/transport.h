@@ -45,6 +45,7 @@ typedef struct Transport {
         bool reads_fds;         /* descriptor passing was agreed on; else any that comes is a fault */
         bool congested;         /* the kernel would not take all: wait for EPOLLOUT */
         bool has_eof;
+        bool gets_much;         /* its last turn's output did not fit in one small block */
         bool is_busy;           /* the last read filled its buffer: there may be more */
         uint8_t n_in_fds;       /* descriptors that belong to messages not complete yet */
         uint32_t max_message;   /* max_message_size */
