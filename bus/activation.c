@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Services on their way. For each name that is being started there is one Pending, whoever asked and however often;
- * each request is a Waiter of it, and of the connection that made it:
+ * Services on their way. For each name that is being started there is one Pending, whoever asked
+ * and however often; each request is a Waiter of it, and of the connection that made it:
  *
  *      Pending org.a ---- Waiter (StartServiceByName, serial 5) ---- Waiter (message, serial 7)
  *                               |                                          |
  *      Connection :1.4 ---------+------------------------------------------'
  *
- * A Pending ends in one of three ways: the name gets an owner, it fails (the child, systemd), its time is over. It
- * leaves the table before anybody is told, so that whatever that leads to finds a name which nobody starts.
+ * A Pending ends in one of three ways: the name gets an owner, it fails (the child, systemd), its
+ * time is over. It leaves the table before anybody is told, so that whatever that leads to finds a
+ * name which nobody starts.
  */
 #include "bus/activation.h"
 
@@ -28,12 +29,12 @@
 #define SYSTEMD_NAME "org.freedesktop.systemd1"
 
 struct Activation {
-        Bus *bus;            /* borrowed */
+        Bus *bus; /* borrowed */
         ActivationHost host;
         Services *services;  /* owned */
         Spawner *spawner;    /* owned */
         GHashTable *pending; /* owned; name, borrowed from it, to Pending */
-        uint64_t n_requests; /* waiters, and pendings without any: what max_pending_service_starts limits */
+        uint64_t n_requests; /* waiters, and pendings without any */
         bool loaded;         /* service files were read before */
 };
 
@@ -44,7 +45,7 @@ typedef struct Pending {
         char *unit;             /* owned; systemd starts it; NULL: we do */
         bool asked;             /* systemd knows */
         bool by_helper;
-        Spawn *child;           /* borrowed from the spawner; NULL: none, or ended */
+        Spawn *child; /* borrowed from the spawner; NULL: none, or ended */
         LoopTimer timer;
         ListNode starts, messages; /* Waiter.of_pending, in order */
         unsigned n_waiters;
@@ -55,7 +56,7 @@ typedef struct Waiter {
         Pending *pending;   /* borrowed */
         Connection *caller; /* borrowed; open */
         uint32_t serial;
-        Message *message;   /* owned; NULL: StartServiceByName */
+        Message *message; /* owned; NULL: StartServiceByName */
 } Waiter;
 
 static void services_changed(void *user) {
@@ -129,13 +130,15 @@ static void visit_name(const ServiceFile *file, void *user) {
         visit->visit(file->name, visit->user);
 }
 
-void activation_foreach(Activation *activation, void (*visit)(const char *name, void *user), void *user) {
+void activation_foreach(Activation *activation, void (*visit)(const char *name, void *user),
+                        void *user) {
         NameVisit name_visit = { visit, user };
 
         services_foreach(activation->services, visit_name, &name_visit);
 }
 
-void activation_foreach_file(Activation *activation, void (*visit)(const ServiceFile *file, void *user), void *user) {
+void activation_foreach_file(Activation *activation,
+                             void (*visit)(const ServiceFile *file, void *user), void *user) {
         services_foreach(activation->services, visit, user);
 }
 
@@ -238,7 +241,8 @@ static void pending_free(void *data) {
         g_free(pending);
 }
 
-static void fail_waiters(Pending *pending, ListNode *list, const char *error_name, const char *text) {
+static void fail_waiters(Pending *pending, ListNode *list, const char *error_name,
+                         const char *text) {
         const ActivationHost *host = &pending->activation->host;
         Waiter *waiter;
 
@@ -281,9 +285,9 @@ static void pending_succeed(Pending *pending) {
 
 static void expired(LoopTimer *timer) {
         Pending *pending = CONTAINER_OF(timer, Pending, timer);
-        g_autofree char *text =
-                g_strdup_printf("%s did not own its name within %" G_GUINT64_FORMAT " ms (service_start_timeout)",
-                                pending->name, pending->activation->bus->config->limits.service_start_timeout);
+        g_autofree char *text = g_strdup_printf(
+                "%s did not own its name within %" G_GUINT64_FORMAT " ms (service_start_timeout)",
+                pending->name, pending->activation->bus->config->limits.service_start_timeout);
 
         spawn_kill(g_steal_pointer(&pending->child));
         pending_fail(pending, ERROR_TIMED_OUT, text);
@@ -302,15 +306,19 @@ static Pending *pending_new(Activation *activation, const char *name, const Serv
         list_init(&pending->messages);
         activation->n_requests++;
         g_hash_table_insert(activation->pending, pending->name, pending);
-        loop_arm(activation->bus->loop, &pending->timer, loop_now_usec(activation->bus->loop) + timeout * 1000,
-                 expired);
+        loop_arm(activation->bus->loop, &pending->timer,
+                 loop_now_usec(activation->bus->loop) + timeout * 1000, expired);
         return pending;
 }
 
 typedef bool (*PendingTest)(const Pending *pending, const char *text);
 
-/* Fails all that pass a test; anybody told of it may change the table, so it is asked again for each. */
-static void fail_all(Activation *activation, PendingTest test, const char *value, const ServiceError *error) {
+/*
+ * Fails all that pass a test; anybody told of it may change the table, so it is asked again for
+ * each.
+ */
+static void fail_all(Activation *activation, PendingTest test, const char *value,
+                     const ServiceError *error) {
         GHashTableIter iter;
         void *pending;
         bool found;
@@ -364,7 +372,8 @@ static bool start_child(Pending *pending, const ServiceFile *file, ServiceError 
                                        .descriptor_limit = privileges_get_child_descriptor_limit(),
                                        .output_fd = output };
         pending->by_helper = helper != NULL;
-        pending->child = spawn_start(pending->activation->spawner, &options, child_ended, pending, &error);
+        pending->child =
+                spawn_start(pending->activation->spawner, &options, child_ended, pending, &error);
         if (pending->child)
                 return true;
         *ret_error = (ServiceError){ ERROR_SPAWN_FORK_FAILED, g_strdup(error->message) };
@@ -379,7 +388,8 @@ static void ask_systemd(Pending *pending) {
 
 /* Return: false with *@ret_error set. */
 static bool begin(Pending *pending, const ServiceFile *file, ServiceError *ret_error) {
-        log_message(LOG_LEVEL_DEBUG, "Starting service %s%s", pending->name, pending->unit ? " by systemd" : "");
+        log_message(LOG_LEVEL_DEBUG, "Starting service %s%s", pending->name,
+                    pending->unit ? " by systemd" : "");
         if (pending->unit) {
                 ask_systemd(pending);
                 return true;
@@ -389,7 +399,8 @@ static bool begin(Pending *pending, const ServiceFile *file, ServiceError *ret_e
 
 /* --- requests --- */
 
-static bool refuse(Activation *activation, const Waiter *waiter, const char *error_name, const char *text) {
+static bool refuse(Activation *activation, const Waiter *waiter, const char *error_name,
+                   const char *text) {
         const ActivationHost *host = &activation->host;
 
         host->failed(host->host, waiter->caller->id, waiter->serial, error_name, text);
@@ -400,21 +411,25 @@ static bool refuse(Activation *activation, const Waiter *waiter, const char *err
 static bool admit(Activation *activation, Waiter *waiter, const Message *message) {
         if (activation->n_requests >= activation->bus->config->limits.max_pending_service_starts)
                 return refuse(activation, waiter, ERROR_LIMITS_EXCEEDED,
-                              "As many services are being started as may be (max_pending_service_starts)");
+                              "As many services are being started as may be "
+                              "(max_pending_service_starts)");
         if (!charge(&waiter->caller->quota, message))
                 return refuse(activation, waiter, ERROR_LIMITS_EXCEEDED,
-                              "This connection waits with as much as it may for services that are being started");
+                              "This connection waits with as much as it may for services that are "
+                              "being started");
         if (!message)
                 return true;
         waiter->message = message_copy(message);
         if (waiter->message)
                 return true;
         refund(&waiter->caller->quota, message);
-        return refuse(activation, waiter, ERROR_NO_MEMORY, "There is no memory to keep the message");
+        return refuse(activation, waiter, ERROR_NO_MEMORY,
+                      "There is no memory to keep the message");
 }
 
 /* Takes over @waiter. */
-static void wait_for(Activation *activation, Waiter *waiter, const char *name, const Message *message) {
+static void wait_for(Activation *activation, Waiter *waiter, const char *name,
+                     const Message *message) {
         const ServiceFile *file = NULL;
         g_auto(ServiceError) error = { 0 };
 
@@ -422,7 +437,8 @@ static void wait_for(Activation *activation, Waiter *waiter, const char *name, c
                 services_refresh(activation->services);
                 file = activation_find(activation, wire_string(name));
                 if (!file) {
-                        refuse(activation, waiter, ERROR_SERVICE_UNKNOWN, "No service file provides the name");
+                        refuse(activation, waiter, ERROR_SERVICE_UNKNOWN,
+                               "No service file provides the name");
                         waiter_free(waiter);
                         return;
                 }
@@ -449,7 +465,8 @@ void activation_start_message(Activation *activation, Connection *caller, const 
         wait_for(activation, waiter, message->view.destination.data, message);
 }
 
-void activation_start_service(Activation *activation, Connection *caller, uint32_t serial, WireString name) {
+void activation_start_service(Activation *activation, Connection *caller, uint32_t serial,
+                              WireString name) {
         Waiter *waiter = g_new0(Waiter, 1);
 
         waiter->caller = caller;
@@ -491,7 +508,8 @@ static bool is_unit(const Pending *pending, const char *unit) {
         return g_strcmp0(pending->unit, unit) == 0;
 }
 
-void activation_systemd_failed(Activation *activation, const char *unit, const char *error_name, const char *text) {
+void activation_systemd_failed(Activation *activation, const char *unit, const char *error_name,
+                               const char *text) {
         bool valid = syntax_is_error_name(error_name, strlen(error_name));
         ServiceError error = { valid ? error_name : ERROR_FAILED, (char *)text };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting services for names that nobody owns yet: service files, the children, and the messages that wait for them.
+ * Starting services for names that nobody owns yet: service files, the children, and the messages
+ * that wait for them.
  */
 #pragma once
 
@@ -15,7 +16,8 @@ typedef struct ActivationHost {
         /* answer StartServiceByName of @caller_id: 1 started */
         void (*started)(void *host, uint64_t caller_id, uint32_t serial);
         /* the service did not come: error to who waits for @serial */
-        void (*failed)(void *host, uint64_t caller_id, uint32_t serial, const char *error_name, const char *text);
+        void (*failed)(void *host, uint64_t caller_id, uint32_t serial, const char *error_name,
+                       const char *text);
         /* ActivatableServicesChanged */
         void (*services_changed)(void *host);
         /* ActivationRequest to org.freedesktop.systemd1; false: nobody owns that name */
@@ -25,7 +27,10 @@ typedef struct ActivationHost {
 
 Activation *activation_new(Bus *bus, const ActivationHost *host);
 
-/** activation_free() - children go on; nobody may wait any more (asserted): close the connections first */
+/**
+ * activation_free() - children go on; nobody may wait any more (asserted): close the connections
+ * first
+ */
 void activation_free(Activation *activation);
 
 /**
@@ -38,31 +43,50 @@ void activation_reload(Activation *activation, const Config *config);
 /** activation_has() - whether @name can be started */
 bool activation_has(Activation *activation, WireString name);
 
-/** activation_find() - the service file of @name, NULL if there is none. Borrowed, until the loop runs */
+/**
+ * activation_find() - the service file of @name, NULL if there is none. Borrowed, until the loop
+ * runs
+ */
 const ServiceFile *activation_find(Activation *activation, WireString name);
 
 /** activation_foreach() - every activatable name, for ListActivatableNames */
-void activation_foreach(Activation *activation, void (*visit)(const char *name, void *user), void *user);
-
-/** activation_foreach_file() - the service file of every activatable name, for what else they say */
-void activation_foreach_file(Activation *activation, void (*visit)(const ServiceFile *file, void *user), void *user);
+void activation_foreach(Activation *activation, void (*visit)(const char *name, void *user),
+                        void *user);
 
 /**
- * activation_start_message() - parks @message (copied) until its destination has an owner, and starts the service.
+ * activation_foreach_file() - the service file of every activatable name, for what else they say
+ */
+void activation_foreach_file(Activation *activation,
+                             void (*visit)(const ServiceFile *file, void *user), void *user);
+
+/**
+ * activation_start_message() - parks @message (copied) until its destination has an owner, and
+ * starts the service.
  *
- * Errors go to the caller through host->failed, at once or later. While it waits, the message is charged to the caller:
- * QUOTA_ACTIVATIONS, QUOTA_INCOMING_BYTES, QUOTA_INCOMING_FDS.
+ * Errors go to the caller through host->failed, at once or later. While it waits, the message is
+ * charged to the caller: QUOTA_ACTIVATIONS, QUOTA_INCOMING_BYTES, QUOTA_INCOMING_FDS.
  */
 void activation_start_message(Activation *activation, Connection *caller, const Message *message);
 
-/** activation_start_service() - StartServiceByName for a name that has no owner; the answer comes through the host */
-void activation_start_service(Activation *activation, Connection *caller, uint32_t serial, WireString name);
+/**
+ * activation_start_service() - StartServiceByName for a name that has no owner; the answer comes
+ * through the host
+ */
+void activation_start_service(Activation *activation, Connection *caller, uint32_t serial,
+                              WireString name);
 
-/** activation_name_owned() - @name has got an owner: callers are answered, then parked messages go to it, in order */
+/**
+ * activation_name_owned() - @name has got an owner: callers are answered, then parked messages go
+ * to it, in order
+ */
 void activation_name_owned(Activation *activation, const char *name);
 
-/** activation_connection_gone() - drops what a closed connection waited for; what is starting goes on */
+/**
+ * activation_connection_gone() - drops what a closed connection waited for; what is starting goes
+ * on
+ */
 void activation_connection_gone(Activation *activation, Connection *connection);
 
 /** activation_systemd_failed() - ActivationFailure signal of systemd for @unit's request */
-void activation_systemd_failed(Activation *activation, const char *unit, const char *error_name, const char *text);
+void activation_systemd_failed(Activation *activation, const char *unit, const char *error_name,
+                               const char *text);

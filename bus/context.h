@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One bus from start to end: makes the parts of struct Bus in their order, wires them together, frees them.
+ * One bus from start to end: makes the parts of struct Bus in their order, wires them together,
+ * frees them.
  *
  * How a process starts one, as bus/main does it:
  *
  *      config_load()            errors go to standard error, exit status 1
- *      daemonize_begin()        what follows runs in the daemon itself; its parent waits for daemonize_finish()
- *      context_new()            still as the user who started it: opens sockets and reads what root may read
+ *      daemonize_begin()        what follows runs in the daemon; its parent waits for the end of this
+ *      context_new()            still as the user who started it: opens sockets, reads as root
  *      print bus->address, switch to <user>, loop_watch_signals(bus->loop, ...)
  *      context_run()            until loop_quit(bus->loop)
  *      context_free()           socket files are unlinked
@@ -18,11 +19,14 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* What the command line says beside the configuration file. All text is borrowed and outlives the bus. */
+/*
+ * What the command line says beside the configuration file. All text is borrowed and outlives the
+ * bus.
+ */
 typedef struct ContextOptions {
         const char *config_file; /* read again by context_reload() */
         const char *address;     /* listen here instead of at every <listen>; NULL: as configured */
-        bool systemd_activation; /* --systemd-activation, as if <systemd_activation/> stood in the file */
+        bool systemd_activation; /* as if <systemd_activation/> stood in the file */
 } ContextOptions;
 
 /**
@@ -30,9 +34,9 @@ typedef struct ContextOptions {
  * @options: borrowed until context_free(), kept for context_reload()
  * @config:  already loaded from @options->config_file; a reference is taken
  *
- * Opens listeners, compiles the policy, makes registries, reads service directories. Sets bus->address. Changes neither
- * user nor limits, prints nothing, and starts no thread and no child: those would keep the rights of the starting
- * user; they begin in context_run().
+ * Opens listeners, compiles the policy, makes registries, reads service directories. Sets
+ * bus->address. Changes neither user nor limits, prints nothing, and starts no thread and no child:
+ * those would keep the rights of the starting user; they begin in context_run().
  *
  * Return: the bus, owned by the caller; NULL with @error set, and no socket file is left.
  */
@@ -46,7 +50,8 @@ int context_run(Bus *bus);
  *
  * For SIGHUP, ReloadConfig and changed files. Listeners, type, user and pid file stay as they are.
  *
- * Return: false with @error set (text starts "FILE:LINE: "): the configuration in force has not changed.
+ * Return: false with @error set (text starts "FILE:LINE: "): the configuration in force has not
+ * changed.
  */
 bool context_reload(Bus *bus, GError **error);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fork comes before everything else, and the process that was started waits at a pipe. So no socket, lock,
- * epoll registration or thread has to survive a fork, and whoever started the bus still finds address, pid and pid
- * file written when the command returns, or a status of 1 when it could not start.
+ * The fork comes before everything else, and the process that was started waits at a pipe. So no
+ * socket, lock, epoll registration or thread has to survive a fork, and whoever started the bus
+ * still finds address, pid and pid file written when the command returns, or a status of 1 when it
+ * could not start.
  */
 #include "bus/daemonize.h"
 
@@ -20,7 +21,8 @@ static int ready_fd = -1; /* the daemon's end of the pipe; -1: no fork was made 
 static bool fail(GError **error, const char *what) {
         int code = errno;
 
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", what, g_strerror(code));
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", what,
+                    g_strerror(code));
         return false;
 }
 
@@ -35,7 +37,10 @@ void daemonize_open_standard(void) {
                 }
 }
 
-/* Waits for the daemon in the process that was started, and ends it without running anything of the daemon's. */
+/*
+ * Waits for the daemon in the process that was started, and ends it without running anything of the
+ * daemon's.
+ */
 static _Noreturn void wait_for_daemon(int fd) {
         char byte;
         ssize_t n;
@@ -126,7 +131,8 @@ bool pidfile_create(const char *path, GError **error) {
 
         if (fd < 0 && errno == EEXIST) {
                 g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                            "The pid file %s is there already: another bus runs, or the file is left over and is to be removed",
+                            "The pid file %s is there already: another bus runs, or the file is "
+                            "left over and is to be removed",
                             path);
                 return false;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program: command line, the order in which a process becomes a bus (see bus/context.h), and signals.
+ * The program: command line, the order in which a process becomes a bus (see bus/context.h), and
+ * signals.
  */
 #include "config.h"
 
@@ -107,7 +108,8 @@ static bool wants_fork(const Program *program) {
 
 /* From here on this is the process that stays. Signals wait until the bus can end in order. */
 static bool enter_daemon(Program *program, GError **error) {
-        DaemonizeFlags flags = program->config->keep_umask ? DAEMONIZE_KEEP_UMASK : DAEMONIZE_DEFAULT;
+        DaemonizeFlags flags =
+                program->config->keep_umask ? DAEMONIZE_KEEP_UMASK : DAEMONIZE_DEFAULT;
         sigset_t signals;
 
         if (wants_fork(program) && !daemonize_begin(flags, error))
@@ -126,7 +128,8 @@ static bool print_facts(const Program *program, GError **error) {
         const Options *options = &program->options;
         g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
 
-        if (options->address_fd >= 0 && !daemonize_print(options->address_fd, program->bus->address, error))
+        if (options->address_fd >= 0 &&
+            !daemonize_print(options->address_fd, program->bus->address, error))
                 return false;
         return options->pid_fd < 0 || daemonize_print(options->pid_fd, pid, error);
 }
@@ -154,7 +157,8 @@ static void stop(Program *program) {
 static bool serve(Program *program) {
         const ContextOptions context = { .config_file = program->options.config_file,
                                          .address = program->options.address,
-                                         .systemd_activation = program->options.systemd_activation };
+                                         .systemd_activation =
+                                                 program->options.systemd_activation };
         g_autoptr(GError) error = NULL;
 
         if (!start(program, &context, &error))
@@ -178,7 +182,8 @@ static bool load(Program *program) {
         if (!program->config)
                 return report("Cannot start the bus", error);
         program->config->systemd_activation |= program->options.systemd_activation;
-        log_init("dbus-conductor", options_get_log_targets(&program->options, program->config->syslog));
+        log_init("dbus-conductor",
+                 options_get_log_targets(&program->options, program->config->syslog));
         config_log_warnings(program->config);
         return true;
 }

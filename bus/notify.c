@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The protocol of sd_notify(3): one datagram of lines. It is stable and small enough to be spoken without libsystemd,
- * so that builds without it tell the manager as well.
+ * The protocol of sd_notify(3): one datagram of lines. It is stable and small enough to be spoken
+ * without libsystemd, so that builds without it tell the manager as well.
  */
 #include "bus/notify.h"
 
@@ -33,7 +33,8 @@ static void notify(const char *state) {
                 address.sun_path[0] = '\0';
         auto_fd fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-        ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+        ssize_t sent =
+                sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
 
         (void)sent; /* a manager that does not read is its own problem */
 }
@@ -46,8 +47,9 @@ void notify_reloading(void) {
         struct timespec now;
 
         clock_gettime(CLOCK_MONOTONIC, &now);
-        g_autofree char *state = g_strdup_printf("RELOADING=1\nMONOTONIC_USEC=%" G_GUINT64_FORMAT "\n",
-                                                 (guint64)now.tv_sec * 1000000 + (guint64)now.tv_nsec / 1000);
+        g_autofree char *state =
+                g_strdup_printf("RELOADING=1\nMONOTONIC_USEC=%" G_GUINT64_FORMAT "\n",
+                                (guint64)now.tv_sec * 1000000 + (guint64)now.tv_nsec / 1000);
         notify(state);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments of dbus-daemon(1). GOptionContext is not used: it knows no option whose value may be left out in one
- * form (--print-address, --print-address=3, --print-address 3), and wrong input must fail the way scripts know.
+ * Arguments of dbus-daemon(1). GOptionContext is not used: it knows no option whose value may be
+ * left out in one form (--print-address, --print-address=3, --print-address 3), and wrong input
+ * must fail the way scripts know.
  */
 #include "config.h"
 
@@ -39,12 +40,14 @@ static bool fail(GError **error, const char *format, ...) {
         va_list args;
 
         va_start(args, format);
-        g_propagate_error(error, g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args));
+        g_propagate_error(
+                error, g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args));
         va_end(args);
         return false;
 }
 
-static bool set_config_file(Options *options, const char *option, const char *path, GError **error) {
+static bool set_config_file(Options *options, const char *option, const char *path,
+                            GError **error) {
         if (options->config_file)
                 return fail(error, "%s: the configuration file %s was asked for already", option,
                             options->config_file);
@@ -54,7 +57,10 @@ static bool set_config_file(Options *options, const char *option, const char *pa
         return true;
 }
 
-/* Built for a bus whose files are elsewhere, the program still runs where only the usual place has them. */
+/*
+ * Built for a bus whose files are elsewhere, the program still runs where only the usual place has
+ * them.
+ */
 static bool set_stock_file(Options *options, const char *option, const char *name, GError **error) {
         g_autofree char *path = g_build_filename(DBUS_DATA_DIR, name, NULL);
 
@@ -90,7 +96,8 @@ static bool on_system(Reader *reader, const char *value G_GNUC_UNUSED, GError **
 
 static bool on_address(Reader *reader, const char *value, GError **error) {
         if (reader->options->address)
-                return fail(error, "--address: the address %s was asked for already", reader->options->address);
+                return fail(error, "--address: the address %s was asked for already",
+                            reader->options->address);
         if (*value == '\0')
                 return fail(error, "--address: the address is empty");
         reader->options->address = g_strdup(value);
@@ -118,12 +125,14 @@ static bool on_fork(Reader *reader, const char *value G_GNUC_UNUSED, GError **er
         return true;
 }
 
-static bool on_nofork(Reader *reader, const char *value G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+static bool on_nofork(Reader *reader, const char *value G_GNUC_UNUSED,
+                      GError **error G_GNUC_UNUSED) {
         reader->options->fork = OPTIONS_NEVER;
         return true;
 }
 
-static bool on_nopidfile(Reader *reader, const char *value G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+static bool on_nopidfile(Reader *reader, const char *value G_GNUC_UNUSED,
+                         GError **error G_GNUC_UNUSED) {
         reader->options->pidfile = false;
         return true;
 }
@@ -134,17 +143,20 @@ static bool on_systemd_activation(Reader *reader, const char *value G_GNUC_UNUSE
         return true;
 }
 
-static bool on_syslog(Reader *reader, const char *value G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+static bool on_syslog(Reader *reader, const char *value G_GNUC_UNUSED,
+                      GError **error G_GNUC_UNUSED) {
         reader->options->log_targets = LOG_TO_SYSLOG | LOG_TO_STDERR;
         return true;
 }
 
-static bool on_nosyslog(Reader *reader, const char *value G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+static bool on_nosyslog(Reader *reader, const char *value G_GNUC_UNUSED,
+                        GError **error G_GNUC_UNUSED) {
         reader->options->log_targets = LOG_TO_STDERR;
         return true;
 }
 
-static bool on_syslog_only(Reader *reader, const char *value G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+static bool on_syslog_only(Reader *reader, const char *value G_GNUC_UNUSED,
+                           GError **error G_GNUC_UNUSED) {
         reader->options->log_targets = LOG_TO_SYSLOG;
         return true;
 }
@@ -154,12 +166,14 @@ static bool on_help(Reader *reader, const char *value G_GNUC_UNUSED, GError **er
         return true;
 }
 
-static bool on_version(Reader *reader, const char *value G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+static bool on_version(Reader *reader, const char *value G_GNUC_UNUSED,
+                       GError **error G_GNUC_UNUSED) {
         reader->options->action = OPTIONS_SHOW_VERSION;
         return true;
 }
 
-static bool on_introspect(Reader *reader, const char *value G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+static bool on_introspect(Reader *reader, const char *value G_GNUC_UNUSED,
+                          GError **error G_GNUC_UNUSED) {
         reader->options->action = OPTIONS_SHOW_INTROSPECTION;
         return true;
 }
@@ -194,7 +208,10 @@ static const OptionEntry *find_entry(const char *argument) {
         return NULL;
 }
 
-/* The value behind `=`, or the next argument, which for an optional value must not look like an option. */
+/*
+ * The value behind `=`, or the next argument, which for an optional value must not look like an
+ * option.
+ */
 static const char *take_value(Reader *reader, const OptionEntry *entry, const char *argument) {
         const char *equals = strchr(argument, '=');
 
@@ -202,7 +219,8 @@ static const char *take_value(Reader *reader, const OptionEntry *entry, const ch
                 return equals + 1;
         if (entry->form == FORM_PLAIN || reader->next >= reader->argc)
                 return NULL;
-        if (entry->form == FORM_OPTIONAL_VALUE && g_str_has_prefix(reader->argv[reader->next], "--"))
+        if (entry->form == FORM_OPTIONAL_VALUE &&
+            g_str_has_prefix(reader->argv[reader->next], "--"))
                 return NULL;
         return reader->argv[reader->next++];
 }
@@ -230,7 +248,9 @@ bool options_parse(int argc, char **argv, Options *ret_options, GError **error) 
                 if (!read_argument(&reader, error))
                         return false;
         if (options.action == OPTIONS_RUN && !options.config_file)
-                return fail(error, "No configuration file: give --session, --system or --config-file=FILE");
+                return fail(
+                        error,
+                        "No configuration file: give --session, --system or --config-file=FILE");
         *ret_options = options;
         options.config_file = options.address = NULL;
         return true;
@@ -248,8 +268,10 @@ LogTargets options_get_log_targets(const Options *options, bool configured) {
 }
 
 const char *options_get_usage(void) {
-        return "Usage: dbus-conductor --session | --system | --config-file=FILE [--address=ADDRESS]\n"
-               "        [--print-address[=DESCRIPTOR]] [--print-pid[=DESCRIPTOR]] [--fork | --nofork] [--nopidfile]\n"
+        return "Usage: dbus-conductor --session | --system | --config-file=FILE "
+               "[--address=ADDRESS]\n"
+               "        [--print-address[=DESCRIPTOR]] [--print-pid[=DESCRIPTOR]] [--fork | "
+               "--nofork] [--nopidfile]\n"
                "        [--syslog | --syslog-only | --nosyslog] [--systemd-activation]\n"
                "       dbus-conductor --introspect | --version | --help\n";
 }

@@ -16,16 +16,20 @@ typedef enum OptionsAction {
 } OptionsAction;
 
 /* A setting of the configuration file that the command line may decide. */
-typedef enum OptionsOverride { OPTIONS_AS_CONFIGURED, OPTIONS_ALWAYS, OPTIONS_NEVER } OptionsOverride;
+typedef enum OptionsOverride {
+        OPTIONS_AS_CONFIGURED,
+        OPTIONS_ALWAYS,
+        OPTIONS_NEVER
+} OptionsOverride;
 
 typedef struct Options {
         OptionsAction action;
-        char *config_file;      /* owned; absolute where the program may change its directory; NULL only without OPTIONS_RUN */
-        char *address;          /* owned; NULL: as configured */
-        int address_fd;         /* --print-address; -1: no */
-        int pid_fd;             /* --print-pid; -1: no */
+        char *config_file; /* owned; absolute; may be NULL when not OPTIONS_RUN */
+        char *address;  /* owned; NULL: as configured */
+        int address_fd; /* --print-address; -1: no */
+        int pid_fd;     /* --print-pid; -1: no */
         OptionsOverride fork;
-        bool pidfile;           /* false: --nopidfile */
+        bool pidfile; /* false: --nopidfile */
         bool systemd_activation;
         LogTargets log_targets; /* 0: as configured */
 } Options;
@@ -34,9 +38,10 @@ typedef struct Options {
  * options_parse() - reads the arguments of main()
  * @ret_options: set on success; options_clear() frees what it owns
  *
- * Both forms, `--address=X` and `--address X`, are taken. As in the reference implementation --config-file, --session,
- * --system and --address may be given once together, of contradicting others the last one counts. What asks for
- * information (--help, --version, --introspect) ends the reading.
+ * Both forms, `--address=X` and `--address X`, are taken. As in the reference implementation
+ * --config-file, --session, --system and --address may be given once together, of contradicting
+ * others the last one counts. What asks for information (--help, --version, --introspect) ends the
+ * reading.
  *
  * Return: false with @error set: a text for the person who typed it.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rights and limits of the process. Capabilities are set by the system call itself: one bit in one struct needs no
- * library.
+ * Rights and limits of the process. Capabilities are set by the system call itself: one bit in one
+ * struct needs no library.
  */
 #include "bus/privileges.h"
 
@@ -21,8 +21,8 @@ static struct rlimit child_limit;
 static bool limit_was_raised;
 
 static bool fail(GError **error, int code, const char *what, const char *user) {
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "Cannot run as user \"%s\": %s: %s", user, what,
-                    g_strerror(code));
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code),
+                    "Cannot run as user \"%s\": %s: %s", user, what, g_strerror(code));
         return false;
 }
 
@@ -51,17 +51,20 @@ static bool has_audit_write(void) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2] = { 0 };
 
-        return syscall(SYS_capget, &header, data) == 0 && (data[0].permitted & (1u << CAP_AUDIT_WRITE));
+        return syscall(SYS_capget, &header, data) == 0 &&
+               (data[0].permitted & (1u << CAP_AUDIT_WRITE));
 }
 
 static bool keep_only(uint32_t capabilities) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-        struct __user_cap_data_struct data[2] = { { .effective = capabilities, .permitted = capabilities } };
+        struct __user_cap_data_struct data[2] = { { .effective = capabilities,
+                                                    .permitted = capabilities } };
 
         return syscall(SYS_capset, &header, data) == 0;
 }
 
-static bool change_ids(const struct passwd *entry, const char *name, const char *user, GError **error) {
+static bool change_ids(const struct passwd *entry, const char *name, const char *user,
+                       GError **error) {
         int r = name ? initgroups(name, entry->pw_gid) : setgroups(0, NULL);
 
         if (r < 0)
@@ -99,17 +102,19 @@ void privileges_raise_descriptor_limit(void) {
                 return;
         child_limit = limit;
         limit_was_raised = true;
-        if (geteuid() == 0 && limit.rlim_max != RLIM_INFINITY && limit.rlim_max < ROOT_DESCRIPTORS) {
+        if (geteuid() == 0 && limit.rlim_max != RLIM_INFINITY &&
+            limit.rlim_max < ROOT_DESCRIPTORS) {
                 struct rlimit wanted = { ROOT_DESCRIPTORS, ROOT_DESCRIPTORS };
 
                 if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
                         return;
-                log_message(LOG_LEVEL_DEBUG, "Cannot raise the limit of open files to %d: %s", ROOT_DESCRIPTORS,
-                            g_strerror(errno));
+                log_message(LOG_LEVEL_DEBUG, "Cannot raise the limit of open files to %d: %s",
+                            ROOT_DESCRIPTORS, g_strerror(errno));
         }
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-                log_message(LOG_LEVEL_DEBUG, "Cannot raise the limit of open files: %s", g_strerror(errno));
+                log_message(LOG_LEVEL_DEBUG, "Cannot raise the limit of open files: %s",
+                            g_strerror(errno));
 }
 
 const struct rlimit *privileges_get_child_descriptor_limit(void) {

@@ -9,8 +9,9 @@
 /**
  * privileges_change_user() - becomes @user, a name or a number, with all its groups
  *
- * Gives up every capability but CAP_AUDIT_WRITE, which LSM records need, where the process has it. Before any thread is
- * started. Blocks: asks the user database. Nothing when the process is that user already.
+ * Gives up every capability but CAP_AUDIT_WRITE, which LSM records need, where the process has it.
+ * Before any thread is started. Blocks: asks the user database. Nothing when the process is that
+ * user already.
  */
 bool privileges_change_user(const char *user, GError **error);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Error names, also those of the launch helper's exit codes, are the reference implementation's; texts are our own. */
+/*
+ * Error names, also those of the launch helper's exit codes, are the reference implementation's;
+ * texts are our own.
+ */
 #include "bus/service-command.h"
 
 #include "wire/protocol.h"
@@ -7,8 +10,8 @@
 #include <string.h>
 
 /* Variables that speak of the bus as a service, not of what it starts. */
-static const char *const own_variables[] = { "LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET",
-                                             "WATCHDOG_PID", "WATCHDOG_USEC" };
+static const char *const own_variables[] = { "LISTEN_FDNAMES", "LISTEN_FDS",   "LISTEN_PID",
+                                             "NOTIFY_SOCKET",  "WATCHDOG_PID", "WATCHDOG_USEC" };
 
 /* Exit codes of dbus-daemon-launch-helper. */
 typedef struct HelperExit {
@@ -23,7 +26,8 @@ static const HelperExit helper_exits[] = {
         { 4, ERROR_SPAWN_SETUP_FAILED, "it could not prepare the environment" },
         { 5, ERROR_SPAWN_SERVICE_INVALID, "it was given no valid name" },
         { 6, ERROR_SPAWN_SERVICE_NOT_FOUND, "it found no service file for the name" },
-        { 7, ERROR_SPAWN_PERMISSIONS_INVALID, "the helper is not installed with the permissions that it needs" },
+        { 7, ERROR_SPAWN_PERMISSIONS_INVALID,
+          "the helper is not installed with the permissions that it needs" },
         { 8, ERROR_SPAWN_PERMISSIONS_INVALID, "the service file is not valid, or lacks a key" },
         { 9, ERROR_SPAWN_EXEC_FAILED, "the program could not be executed" },
         { 10, ERROR_INVALID_ARGS, "it was called with wrong arguments" },
@@ -34,7 +38,8 @@ void service_error_clear(ServiceError *error) {
         g_clear_pointer(&error->text, g_free);
 }
 
-static void set_error(ServiceError *ret_error, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static void set_error(ServiceError *ret_error, const char *name, const char *format, ...)
+        G_GNUC_PRINTF(3, 4);
 
 static void set_error(ServiceError *ret_error, const char *name, const char *format, ...) {
         va_list args;
@@ -80,8 +85,9 @@ char **service_command_new(const ServiceFile *file, const char *helper, ServiceE
                 return helper_command(file, helper, ret_error);
         command = parse_command(file->exec, &error);
         if (!command)
-                set_error(ret_error, ERROR_INVALID_ARGS, "Exec in the service file of %s is no valid command line: %s",
-                          file->name, error->message);
+                set_error(ret_error, ERROR_INVALID_ARGS,
+                          "Exec in the service file of %s is no valid command line: %s", file->name,
+                          error->message);
         return command;
 }
 
@@ -108,16 +114,19 @@ char **service_environment_new(const Bus *bus) {
                 environment = g_environ_unsetenv(environment, own_variables[i]);
         environment = apply_updates(environment, bus->environment);
         if (bus->address)
-                environment = g_environ_setenv(environment, "DBUS_STARTER_ADDRESS", bus->address, TRUE);
+                environment =
+                        g_environ_setenv(environment, "DBUS_STARTER_ADDRESS", bus->address, TRUE);
         if (!type || !bus->address)
                 return environment;
         if (strcmp(type, "session") == 0) {
                 environment = g_environ_setenv(environment, "DBUS_STARTER_BUS_TYPE", type, TRUE);
-                environment = g_environ_setenv(environment, "DBUS_SESSION_BUS_ADDRESS", bus->address, TRUE);
+                environment = g_environ_setenv(environment, "DBUS_SESSION_BUS_ADDRESS",
+                                               bus->address, TRUE);
         }
         if (strcmp(type, "system") == 0) {
                 environment = g_environ_setenv(environment, "DBUS_STARTER_BUS_TYPE", type, TRUE);
-                environment = g_environ_setenv(environment, "DBUS_SYSTEM_BUS_ADDRESS", bus->address, TRUE);
+                environment = g_environ_setenv(environment, "DBUS_SYSTEM_BUS_ADDRESS", bus->address,
+                                               TRUE);
         }
         return environment;
 }
@@ -127,15 +136,17 @@ char **service_environment_new(const Bus *bus) {
 static void set_helper_error(const char *name, int code, ServiceError *ret_error) {
         for (size_t i = 0; i < G_N_ELEMENTS(helper_exits); i++)
                 if (helper_exits[i].code == code) {
-                        set_error(ret_error, helper_exits[i].error_name, "The launch helper could not start %s: %s",
-                                  name, helper_exits[i].text);
+                        set_error(ret_error, helper_exits[i].error_name,
+                                  "The launch helper could not start %s: %s", name,
+                                  helper_exits[i].text);
                         return;
                 }
-        set_error(ret_error, ERROR_SPAWN_CHILD_EXITED, "The launch helper could not start %s: it exited with status %d",
-                  name, code);
+        set_error(ret_error, ERROR_SPAWN_CHILD_EXITED,
+                  "The launch helper could not start %s: it exited with status %d", name, code);
 }
 
-bool service_end_is_failure(const char *name, const SpawnResult *result, bool helper, ServiceError *ret_error) {
+bool service_end_is_failure(const char *name, const SpawnResult *result, bool helper,
+                            ServiceError *ret_error) {
         switch (result->end) {
         case SPAWN_EXITED:
                 if (result->code == 0)
@@ -143,20 +154,24 @@ bool service_end_is_failure(const char *name, const SpawnResult *result, bool he
                 if (helper)
                         set_helper_error(name, result->code, ret_error);
                 else
-                        set_error(ret_error, ERROR_SPAWN_CHILD_EXITED,
-                                  "The process for %s exited with status %d before it owned the name", name,
-                                  result->code);
+                        set_error(
+                                ret_error, ERROR_SPAWN_CHILD_EXITED,
+                                "The process for %s exited with status %d before it owned the name",
+                                name, result->code);
                 return true;
         case SPAWN_SIGNALED:
                 set_error(ret_error, ERROR_SPAWN_CHILD_SIGNALED,
-                          "The process for %s was ended by signal %d before it owned the name", name, result->code);
+                          "The process for %s was ended by signal %d before it owned the name",
+                          name, result->code);
                 return true;
         case SPAWN_EXEC_FAILED:
-                set_error(ret_error, ERROR_SPAWN_EXEC_FAILED, "The program for %s could not be executed: %s", name,
+                set_error(ret_error, ERROR_SPAWN_EXEC_FAILED,
+                          "The program for %s could not be executed: %s", name,
                           g_strerror(result->code));
                 return true;
         case SPAWN_SETUP_FAILED:
-                set_error(ret_error, ERROR_SPAWN_SETUP_FAILED, "The process for %s could not be set up: %s", name,
+                set_error(ret_error, ERROR_SPAWN_SETUP_FAILED,
+                          "The process for %s could not be set up: %s", name,
                           g_strerror(result->code));
                 return true;
         }

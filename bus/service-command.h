@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How a service is started as a child: command, environment, and what its end means to those who wait. */
+/*
+ * How a service is started as a child: command, environment, and what its end means to those who
+ * wait.
+ */
 #pragma once
 
 #include "bus/bus.h"
@@ -28,8 +31,9 @@ char **service_command_new(const ServiceFile *file, const char *helper, ServiceE
 /**
  * service_environment_new() - what a started service finds in its environment
  *
- * That of the bus, changed by UpdateActivationEnvironment, with the address of the bus as DBUS_STARTER_ADDRESS and by its
- * type. What a service manager has passed to the bus itself is left out.
+ * That of the bus, changed by UpdateActivationEnvironment, with the address of the bus as
+ * DBUS_STARTER_ADDRESS and by its type. What a service manager has passed to the bus itself is left
+ * out.
  *
  * Return: NULL-terminated, g_strfreev().
  */
@@ -43,4 +47,5 @@ char **service_environment_new(const Bus *bus);
  *
  * Return: true with *@ret_error set.
  */
-bool service_end_is_failure(const char *name, const SpawnResult *result, bool helper, ServiceError *ret_error);
+bool service_end_is_failure(const char *name, const SpawnResult *result, bool helper,
+                            ServiceError *ret_error);

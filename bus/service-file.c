@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads .service files. The format is that of desktop entries, so GKeyFile reads it. It takes a little more than
- * the reference implementation does, such as spaces in front of a key, and of a key that is there twice the last one.
+ * Reads .service files. The format is that of desktop entries, so GKeyFile reads it. It takes a
+ * little more than the reference implementation does, such as spaces in front of a key, and of a
+ * key that is there twice the last one.
  */
 #include "bus/service-file.h"
 
@@ -15,10 +16,11 @@
 #include <sys/stat.h>
 
 #define GROUP "D-BUS Service"
+#define CONTAINERS_ALLOW "X-Containers-Allow"
 #define SUFFIX ".service"
 #define MAX_BYTES (64u << 10)
 
-G_DEFINE_QUARK(conductor-service-file-error, service_file_error)
+G_DEFINE_QUARK(conductor - service - file - error, service_file_error)
 
 void service_file_free(ServiceFile *file) {
         if (!file)
@@ -70,13 +72,15 @@ static char *get_optional(GKeyFile *keys, const char *key) {
         return g_key_file_get_string(keys, GROUP, key, NULL);
 }
 
-static bool get_required(GKeyFile *keys, const char *path, const char *key, char **ret_value, GError **error) {
+static bool get_required(GKeyFile *keys, const char *path, const char *key, char **ret_value,
+                         GError **error) {
         g_autoptr(GError) cause = NULL;
         char *value = g_key_file_get_string(keys, GROUP, key, &cause);
 
         if (!value) {
                 g_set_error(error, SERVICE_FILE_ERROR, SERVICE_FILE_ERROR_INVALID,
-                            "%s: expected a key %s in group [" GROUP "]: %s", path, key, cause->message);
+                            "%s: expected a key %s in group [" GROUP "]: %s", path, key,
+                            cause->message);
                 return false;
         }
         *ret_value = value;
@@ -84,10 +88,12 @@ static bool get_required(GKeyFile *keys, const char *path, const char *key, char
 }
 
 static bool check_name(const ServiceFile *file, GError **error) {
-        if (syntax_is_well_known_name(file->name, strlen(file->name)) && strcmp(file->name, DBUS_BUS_NAME) != 0)
+        if (syntax_is_well_known_name(file->name, strlen(file->name)) &&
+            strcmp(file->name, DBUS_BUS_NAME) != 0)
                 return true;
         g_set_error(error, SERVICE_FILE_ERROR, SERVICE_FILE_ERROR_INVALID,
-                    "%s: expected a well-known bus name as Name, not \"%s\"", file->path, file->name);
+                    "%s: expected a well-known bus name as Name, not \"%s\"", file->path,
+                    file->name);
         return false;
 }
 
@@ -98,16 +104,44 @@ static bool check_naming(const ServiceFile *file, ServiceDirFlags flags, GError 
         if (!(flags & SERVICE_DIR_STRICT_NAMING) || strcmp(base, expected) == 0)
                 return true;
         g_set_error(error, SERVICE_FILE_ERROR, SERVICE_FILE_ERROR_NAMING,
-                    "%s: expected the file to be called %s after its Name; it is left out", file->path, expected);
+                    "%s: expected the file to be called %s after its Name; it is left out",
+                    file->path, expected);
         return false;
+}
+
+/*
+ * The line of a key that GKeyFile, which tells none, has found in our group: the last one of its name. Lines are looked
+ * at as they are, so that this never finds more than GKeyFile does.
+ */
+static unsigned find_line(const char *text, const char *key) {
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        size_t n = strlen(key);
+        bool inside = false;
+        unsigned found = 0;
+
+        for (unsigned i = 0; lines[i]; i++) {
+                const char *line = g_strchug(lines[i]);
+
+                if (line[0] == '[')
+                        inside = g_str_has_prefix(line, "[" GROUP "]");
+                if (inside && strncmp(line, key, n) == 0 && line[n + strspn(line + n, " \t")] == '=')
+                        found = i + 1;
+        }
+        return found;
+}
+
+/* As written, with backslashes, which no rule has: a bad value is to be seen, not left out. */
+static void read_containers_allow(GKeyFile *keys, const char *text, ServiceFile *file) {
+        file->containers_allow = g_key_file_get_value(keys, GROUP, CONTAINERS_ALLOW, NULL);
+        if (file->containers_allow)
+                file->containers_allow_line = find_line(text, CONTAINERS_ALLOW);
 }
 
 bool service_file_is_candidate(const char *file_name) {
         return g_str_has_suffix(file_name, SUFFIX);
 }
 
-static bool parse(GKeyFile *keys, const char *path, GError **error) {
-        g_autoptr(GString) text = g_string_new(NULL);
+static bool parse(GKeyFile *keys, const char *path, GString *text, GError **error) {
         g_autoptr(GError) cause = NULL;
 
         if (!read_file(path, text, error))
@@ -120,9 +154,10 @@ static bool parse(GKeyFile *keys, const char *path, GError **error) {
 ServiceFile *service_file_load(const char *path, ServiceDirFlags flags, GError **error) {
         g_autoptr(ServiceFile) file = g_new0(ServiceFile, 1);
         g_autoptr(GKeyFile) keys = g_key_file_new();
+        g_autoptr(GString) text = g_string_new(NULL);
 
         file->path = g_strdup(path);
-        if (!parse(keys, path, error) || !get_required(keys, path, "Name", &file->name, error) ||
+        if (!parse(keys, path, text, error) || !get_required(keys, path, "Name", &file->name, error) ||
             !get_required(keys, path, "Exec", &file->exec, error))
                 return NULL;
         if (!check_name(file, error) || !check_naming(file, flags, error))
@@ -130,7 +165,7 @@ ServiceFile *service_file_load(const char *path, ServiceDirFlags flags, GError *
         file->user = get_optional(keys, "User");
         file->systemd_service = get_optional(keys, "SystemdService");
         file->apparmor_label = get_optional(keys, "AssumedAppArmorLabel");
-        file->containers_allow = get_optional(keys, "X-Containers-Allow");
+        read_containers_allow(keys, text->str, file);
         return g_steal_pointer(&file);
 }
 

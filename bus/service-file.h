@@ -16,6 +16,7 @@ typedef struct ServiceFile {
         char *systemd_service;  /* SystemdService: unit that systemd starts instead of Exec */
         char *apparmor_label;   /* AssumedAppArmorLabel */
         char *containers_allow; /* X-Containers-Allow: rules as written (containers1, section 6) */
+        unsigned containers_allow_line; /* of that key in the file */
 } ServiceFile;
 
 #define SERVICE_FILE_ERROR service_file_error_quark()
@@ -25,16 +26,21 @@ typedef enum ServiceFileError {
 } ServiceFileError;
 GQuark service_file_error_quark(void);
 
-/** service_file_is_candidate() - whether a file of this name in a service folder is looked at: it ends in .service */
+/**
+ * service_file_is_candidate() - whether a file of this name in a service folder is looked at: it
+ * ends in .service
+ */
 bool service_file_is_candidate(const char *file_name);
 
 /**
  * service_file_load() - reads and checks one file
  * @flags: of its folder
  *
- * Does not block on what is no regular file; refuses more than 64 KiB. Groups and keys of others are ignored.
+ * Does not block on what is no regular file; refuses more than 64 KiB. Groups and keys of others
+ * are ignored.
  *
- * Return: caller owns it; NULL with @error set, whose text starts with the path and says what was expected.
+ * Return: caller owns it; NULL with @error set, whose text starts with the path and says what was
+ * expected.
  */
 ServiceFile *service_file_load(const char *path, ServiceDirFlags flags, GError **error);
 void service_file_free(ServiceFile *file);

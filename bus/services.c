@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folders of .service files. Two things tell that something changed: inotify, for files that are written
- * anew, and the times of the folders, for those that cannot be watched or were not there before. Reading is put off
- * a little after a change, because packages come with many files, unless somebody asks for a name meanwhile.
+ * The folders of .service files. Two things tell that something changed: inotify, for files that
+ * are written anew, and the times of the folders, for those that cannot be watched or were not
+ * there before. Reading is put off a little after a change, because packages come with many files,
+ * unless somebody asks for a name meanwhile.
  */
 #include "bus/services.h"
 
@@ -16,28 +17,28 @@
 #include <unistd.h>
 
 #define SETTLE_USEC 50000
-#define WATCHED \
-        (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | \
-         IN_ONLYDIR)
+#define WATCHED                                                                                    \
+        (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |   \
+         IN_MOVE_SELF | IN_ONLYDIR)
 
 typedef struct Folder {
         char *path; /* owned */
         ServiceDirFlags flags;
-        int watch;  /* -1: none */
+        int watch;               /* -1: none */
         struct timespec changed; /* zero: not there */
 } Folder;
 
 struct Services {
-        Loop *loop;                   /* borrowed */
+        Loop *loop; /* borrowed */
         void (*changed)(void *user);
         void *user;
-        GArray *folders;              /* owned; Folder */
-        GHashTable *files;            /* owned; name, borrowed from it, to ServiceFile */
-        int inotify_fd;               /* owned; -1: the kernel gave none */
+        GArray *folders;   /* owned; Folder */
+        GHashTable *files; /* owned; name, borrowed from it, to ServiceFile */
+        int inotify_fd;    /* owned; -1: the kernel gave none */
         LoopSource source;
         LoopTimer timer;
-        LoopWork tell;                /* due when the one who made this is to be told */
-        bool dirty;                   /* inotify has said something since the last reading */
+        LoopWork tell; /* due when the one who made this is to be told */
+        bool dirty;    /* inotify has said something since the last reading */
 };
 
 static void clear_folder(void *data) {
@@ -134,7 +135,10 @@ static bool read_all(Services *services) {
         for (unsigned i = 0; i < services->folders->len; i++) {
                 Folder *folder = &g_array_index(services->folders, Folder, i);
 
-                /* again, since the folder may be a new one; before reading, so that nothing falls between */
+                /*
+                 * again, since the folder may be a new one; before reading, so that nothing falls
+                 * between
+                 */
                 watch_folder(services, folder);
                 add_folder(files, folder);
         }
@@ -175,7 +179,8 @@ static void inotify_ready(LoopSource *source, uint32_t events G_GNUC_UNUSED) {
 
         drain(services);
         if (services->dirty && !list_is_linked(&services->timer.node))
-                loop_arm(services->loop, &services->timer, loop_now_usec(services->loop) + SETTLE_USEC, settled);
+                loop_arm(services->loop, &services->timer,
+                         loop_now_usec(services->loop) + SETTLE_USEC, settled);
 }
 
 static bool folders_changed(const Services *services) {
@@ -256,7 +261,8 @@ const ServiceFile *services_find(Services *services, WireString name) {
         return g_hash_table_lookup(services->files, name.data);
 }
 
-void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user), void *user) {
+void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user),
+                      void *user) {
         GHashTableIter iter;
         void *file;
 

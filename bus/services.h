@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All names that can be activated: the .service files of a list of folders, read again when they change.
+ * All names that can be activated: the .service files of a list of folders, read again when they
+ * change.
  */
 #pragma once
 
@@ -12,7 +13,7 @@ typedef struct Services Services;
 
 /**
  * services_new() - none yet
- * @changed: called, from the loop, when files have changed what can be activated; not for services_load()
+ * @changed: called, from the loop, when files have changed what there is; not for services_load()
  */
 Services *services_new(Loop *loop, void (*changed)(void *user), void *user);
 void services_free(Services *services);
@@ -22,19 +23,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Services, services_free)
  * services_load() - reads all files of these folders
  * @dirs: of ServiceDir *, in order of precedence: the first one that has a name provides it; copied
  *
- * Files that are no good are left out with a record in the log. Folders that are not there are fine.
+ * Files that are no good are left out with a record in the log. Folders that are not there are
+ * fine.
  */
 void services_load(Services *services, const GPtrArray *dirs);
 
 /**
  * services_find() - who provides @name, NULL if nobody does
  *
- * A name that is not known is looked for again if a folder has changed meanwhile, so that a file is found as soon as
- * it is there. O(1), and a few system calls for one that is not there. Borrowed, until the loop runs.
+ * A name that is not known is looked for again if a folder has changed meanwhile, so that a file is
+ * found as soon as it is there. O(1), and a few system calls for one that is not there. Borrowed,
+ * until the loop runs.
  */
 const ServiceFile *services_find(Services *services, WireString name);
 
 /** services_refresh() - the same look for changes, before something is started */
 void services_refresh(Services *services);
 
-void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user), void *user);
+void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user),
+                      void *user);

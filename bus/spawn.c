@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child is forked and executes at once; between the two it makes system calls only, since another thread of the bus
- * may have held any lock at the fork. Two descriptors tell the loop about it: a pipe that the program's
- * execution closes, on which an errno comes back when there is none, and a pidfd that says when the child has ended.
+ * A child is forked and executes at once; between the two it makes system calls only, since another
+ * thread of the bus may have held any lock at the fork. Two descriptors tell the loop about it: a
+ * pipe that the program's execution closes, on which an errno comes back when there is none, and a
+ * pidfd that says when the child has ended.
  *
  *      fork --> set up --> execve        pipe: end of file              pidfd: later
  *           \-> set up --> failed        pipe: struct Failure           pidfd: at once
@@ -33,12 +34,12 @@ struct Spawner {
 
 struct Spawn {
         ListNode node;
-        Spawner *spawner;    /* borrowed */
+        Spawner *spawner; /* borrowed */
         pid_t pid;
-        int pidfd, pipe_fd;  /* owned; -1: closed */
+        int pidfd, pipe_fd; /* owned; -1: closed */
         LoopSource pid_source, pipe_source;
-        Failure failure;     /* code 0: none */
-        SpawnEnded ended;    /* NULL: forgotten */
+        Failure failure;  /* code 0: none */
+        SpawnEnded ended; /* NULL: forgotten */
         void *user;
 };
 
@@ -70,7 +71,7 @@ void spawner_free(Spawner *spawner) {
         if (!spawner)
                 return;
         LIST_FOREACH(node, &spawner->children)
-        spawn_free(CONTAINER_OF(node, Spawn, node));
+                spawn_free(CONTAINER_OF(node, Spawn, node));
         g_free(spawner);
 }
 
@@ -85,8 +86,9 @@ static _Noreturn void child_fail(int pipe_fd, SpawnEnd end) {
 }
 
 /*
- * The bus may be protected from the memory killer; what it starts shall not be. After a change of the user these files
- * are root's, unless the process may be dumped, which it may anyway as soon as it executes its program.
+ * The bus may be protected from the memory killer; what it starts shall not be. After a change of
+ * the user these files are root's, unless the process may be dumped, which it may anyway as soon as
+ * it executes its program.
  */
 static void child_reset_oom(void) {
         char sign = '0';
@@ -129,7 +131,8 @@ static bool child_set_streams(const SpawnOptions *options) {
                 return false;
         if (options->output_fd < 0)
                 return true;
-        return dup2(options->output_fd, STDOUT_FILENO) >= 0 && dup2(options->output_fd, STDERR_FILENO) >= 0;
+        return dup2(options->output_fd, STDOUT_FILENO) >= 0 &&
+               dup2(options->output_fd, STDERR_FILENO) >= 0;
 }
 
 static _Noreturn void child_run(const SpawnOptions *options, int pipe_fd) {
@@ -148,7 +151,8 @@ static _Noreturn void child_run(const SpawnOptions *options, int pipe_fd) {
 static void read_failure(Spawn *spawn) {
         Failure failure;
 
-        if (spawn->pipe_fd >= 0 && read(spawn->pipe_fd, &failure, sizeof failure) == (ssize_t)sizeof failure)
+        if (spawn->pipe_fd >= 0 &&
+            read(spawn->pipe_fd, &failure, sizeof failure) == (ssize_t)sizeof failure)
                 spawn->failure = failure;
 }
 
@@ -186,7 +190,8 @@ static void pid_ready(LoopSource *source, uint32_t events G_GNUC_UNUSED) {
 }
 
 static bool fail(GError **error, int code, const char *what) {
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", what, g_strerror(code));
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", what,
+                    g_strerror(code));
         return false;
 }
 
@@ -196,7 +201,8 @@ static bool watch(Spawn *spawn, GError **error) {
         int r;
 
         spawn->pidfd = pidfd_open(spawn->pid, 0);
-        r = spawn->pidfd < 0 ? -errno : loop_add(loop, &spawn->pid_source, spawn->pidfd, EPOLLIN, pid_ready);
+        r = spawn->pidfd < 0 ? -errno
+                             : loop_add(loop, &spawn->pid_source, spawn->pidfd, EPOLLIN, pid_ready);
         if (r == 0)
                 r = loop_add(loop, &spawn->pipe_source, spawn->pipe_fd, EPOLLIN, pipe_ready);
         if (r == 0)
@@ -206,7 +212,8 @@ static bool watch(Spawn *spawn, GError **error) {
         return fail(error, -r, "cannot watch the new process");
 }
 
-Spawn *spawn_start(Spawner *spawner, const SpawnOptions *options, SpawnEnded ended, void *user, GError **error) {
+Spawn *spawn_start(Spawner *spawner, const SpawnOptions *options, SpawnEnded ended, void *user,
+                   GError **error) {
         Spawn *spawn;
         int ends[2];
         pid_t pid;
@@ -228,8 +235,14 @@ Spawn *spawn_start(Spawner *spawner, const SpawnOptions *options, SpawnEnded end
         }
         fcntl(ends[0], F_SETFL, O_NONBLOCK);
         spawn = g_new0(Spawn, 1);
-        *spawn = (Spawn){ .spawner = spawner, .pid = pid, .pidfd = -1, .pipe_fd = ends[0], .ended = ended, .user = user,
-                          .pid_source.fd = -1, .pipe_source.fd = -1 };
+        *spawn = (Spawn){ .spawner = spawner,
+                          .pid = pid,
+                          .pidfd = -1,
+                          .pipe_fd = ends[0],
+                          .ended = ended,
+                          .user = user,
+                          .pid_source.fd = -1,
+                          .pipe_source.fd = -1 };
         list_append(&spawner->children, &spawn->node);
         if (!watch(spawn, error)) {
                 spawn_free(spawn);

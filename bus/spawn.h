@@ -25,10 +25,10 @@ typedef struct SpawnResult {
 typedef void (*SpawnEnded)(void *user, const SpawnResult *result);
 
 typedef struct SpawnOptions {
-        char **argv;                         /* argv[0] is executed as it is, PATH is not searched */
+        char **argv; /* argv[0] is executed as it is, PATH is not searched */
         char **environment;
         const struct rlimit *descriptor_limit; /* RLIMIT_NOFILE for it; NULL: that of the bus */
-        int output_fd;                       /* its standard output and error; -1: those of the bus */
+        int output_fd; /* its standard output and error; -1: those of the bus */
 } SpawnOptions;
 
 Spawner *spawner_new(Loop *loop);
@@ -42,14 +42,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spawner, spawner_free)
  * @options: borrowed for this call
  * @ended:   how it ended, when it does, also when the program could not be executed
  *
- * The child has /dev/null as standard input, no other descriptors, default signal dispositions, an empty signal mask,
- * and no protection from the kernel's memory killer that the bus may have. It stays in the session and process group of the bus.
+ * The child has /dev/null as standard input, no other descriptors, default signal dispositions, an
+ * empty signal mask, and no protection from the kernel's memory killer that the bus may have. It
+ * stays in the session and process group of the bus.
  *
  * Return: borrowed, until @ended is called; NULL with @error set when no process could be made.
  */
-Spawn *spawn_start(Spawner *spawner, const SpawnOptions *options, SpawnEnded ended, void *user, GError **error);
+Spawn *spawn_start(Spawner *spawner, const SpawnOptions *options, SpawnEnded ended, void *user,
+                   GError **error);
 
-/** spawn_forget() - nobody wants to know any more how it ends; it goes on and is reaped. NULL is fine */
+/**
+ * spawn_forget() - nobody wants to know any more how it ends; it goes on and is reaped. NULL is
+ * fine
+ */
 void spawn_forget(Spawn *spawn);
 
 /** spawn_kill() - SIGKILL, and spawn_forget(). NULL is fine */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Activation between two stand-ins: below it real service files and real children, above it a host that writes down
- * what it is told.
+ * Activation between two stand-ins: below it real service files and real children, above it a host
+ * that writes down what it is told.
  */
 #include "bus/activation.h"
 #include "bus/connection.h"
@@ -19,8 +19,8 @@ typedef struct Fixture {
         char *folder; /* owned; of service files */
         Bus bus;
         Connection callers[2];
-        GPtrArray *told; /* owned; "started 1 5", "deliver 1 7", "failed 1 5 Spawn.ChildExited", "ask UNIT" */
-        bool systemd;    /* org.freedesktop.systemd1 has an owner */
+        GPtrArray *told; /* owned; "started 1 5", "deliver 1 7", "failed 1 5 TimedOut", "ask UNIT" */
+        bool systemd; /* org.freedesktop.systemd1 has an owner */
         unsigned n_changes;
         char *last_text; /* owned; of the last error */
 } Fixture;
@@ -29,7 +29,8 @@ static void deliver(void *host, uint64_t caller_id, const Message *message) {
         Fixture *fixture = host;
 
         g_assert_true(message->payload != NULL);
-        g_ptr_array_add(fixture->told, g_strdup_printf("deliver %d %u", (int)caller_id, message->view.serial));
+        g_ptr_array_add(fixture->told,
+                        g_strdup_printf("deliver %d %u", (int)caller_id, message->view.serial));
 }
 
 static void started(void *host, uint64_t caller_id, uint32_t serial) {
@@ -38,14 +39,16 @@ static void started(void *host, uint64_t caller_id, uint32_t serial) {
         g_ptr_array_add(fixture->told, g_strdup_printf("started %d %u", (int)caller_id, serial));
 }
 
-static void failed(void *host, uint64_t caller_id, uint32_t serial, const char *error_name, const char *text) {
+static void failed(void *host, uint64_t caller_id, uint32_t serial, const char *error_name,
+                   const char *text) {
         Fixture *fixture = host;
         const char *prefix = "org.freedesktop.DBus.Error.";
 
         g_assert_cmpstr(text, !=, "");
         if (g_str_has_prefix(error_name, prefix))
                 error_name += strlen(prefix);
-        g_ptr_array_add(fixture->told, g_strdup_printf("failed %d %u %s", (int)caller_id, serial, error_name));
+        g_ptr_array_add(fixture->told,
+                        g_strdup_printf("failed %d %u %s", (int)caller_id, serial, error_name));
         g_free(fixture->last_text);
         fixture->last_text = g_strdup(text);
 }
@@ -62,10 +65,12 @@ static bool ask_systemd(void *host, const char *unit) {
         return fixture->systemd;
 }
 
-static void add_service(const Fixture *fixture, const char *name, const char *exec, const char *more) {
+static void add_service(const Fixture *fixture, const char *name, const char *exec,
+                        const char *more) {
         g_autofree char *file = g_strconcat(name, ".service", NULL);
         g_autofree char *path = g_build_filename(fixture->folder, file, NULL);
-        g_autofree char *text = g_strdup_printf("[D-BUS Service]\nName=%s\nExec=%s\n%s\n", name, exec, more);
+        g_autofree char *text =
+                g_strdup_printf("[D-BUS Service]\nName=%s\nExec=%s\n%s\n", name, exec, more);
 
         g_assert_true(g_file_set_contents(path, text, -1, NULL));
 }
@@ -96,8 +101,11 @@ static void add_services(const Fixture *fixture) {
 }
 
 static void set_up(Fixture *fixture, const void *data G_GNUC_UNUSED) {
-        const ActivationHost host = { .deliver = deliver, .started = started, .failed = failed,
-                                      .services_changed = services_changed, .ask_systemd = ask_systemd,
+        const ActivationHost host = { .deliver = deliver,
+                                      .started = started,
+                                      .failed = failed,
+                                      .services_changed = services_changed,
+                                      .ask_systemd = ask_systemd,
                                       .host = fixture };
         Bus *bus = &fixture->bus;
 
@@ -154,12 +162,17 @@ static void tear_down(Fixture *fixture, const void *data G_GNUC_UNUSED) {
 /* --- asking and looking --- */
 
 static void start(Fixture *fixture, unsigned caller, uint32_t serial, const char *name) {
-        activation_start_service(fixture->bus.activation, &fixture->callers[caller - 1], serial, wire_string(name));
+        activation_start_service(fixture->bus.activation, &fixture->callers[caller - 1], serial,
+                                 wire_string(name));
 }
 
 static void send(Fixture *fixture, unsigned caller, uint32_t serial, const char *name) {
-        const MessageHeader header = { .type = MESSAGE_TYPE_METHOD_CALL, .serial = serial, .path = "/",
-                                       .interface = "a.b", .member = "C", .destination = name };
+        const MessageHeader header = { .type = MESSAGE_TYPE_METHOD_CALL,
+                                       .serial = serial,
+                                       .path = "/",
+                                       .interface = "a.b",
+                                       .member = "C",
+                                       .destination = name };
         Message message = { 0 };
 
         writer_finish(NULL, &header, &message);
@@ -236,7 +249,7 @@ typedef struct End {
 } End;
 
 static const End ends[] = {
-        { "a.Three", "Spawn.ChildExited" },  { "a.Signal", "Spawn.ChildSignaled" },
+        { "a.Three", "Spawn.ChildExited" },    { "a.Signal", "Spawn.ChildSignaled" },
         { "a.NoProgram", "Spawn.ExecFailed" }, { "a.Empty", "Spawn.ExecFailed" },
         { "a.Quote", "InvalidArgs" },
 };
@@ -246,7 +259,8 @@ static void test_ends(Fixture *fixture, const void *data G_GNUC_UNUSED) {
                 return;
         for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
                 g_autofree char *one = g_strdup_printf("failed 1 5 %s", ends[i].error);
-                g_autofree char *both = g_strdup_printf("failed 1 5 %s|failed 1 6 %s", ends[i].error, ends[i].error);
+                g_autofree char *both = g_strdup_printf("failed 1 5 %s|failed 1 6 %s",
+                                                        ends[i].error, ends[i].error);
                 bool at_once = strcmp(ends[i].error, "InvalidArgs") == 0;
 
                 g_test_message("%s", ends[i].name);
@@ -282,7 +296,9 @@ static void test_helper(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         expect(fixture, "failed 1 6 Spawn.FileInvalid");
 }
 
-/* A child that exits with 0 may have left another one behind, so it is waited on; but not for ever. */
+/*
+ * A child that exits with 0 may have left another one behind, so it is waited on; but not for ever.
+ */
 static void test_timeout(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         if (lacks_pidfd())
                 return;
@@ -368,7 +384,8 @@ static void test_environment(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         add_script(fixture, "env",
                    "n=0\n[ \"$DBUS_STARTER_ADDRESS\" = unix:path=/x ] && n=$((n+1))\n"
                    "[ \"$DBUS_SESSION_BUS_ADDRESS\" = unix:path=/x ] && n=$((n+1))\n"
-                   "[ \"$DBUS_STARTER_BUS_TYPE\" = session ] && n=$((n+1))\n[ \"$A\" = b ] && n=$((n+1))\n"
+                   "[ \"$DBUS_STARTER_BUS_TYPE\" = session ] && n=$((n+1))\n[ \"$A\" = b ] && "
+                   "n=$((n+1))\n"
                    "[ -z \"$NOTIFY_SOCKET\" ] && n=$((n+1))\nexit $n\n");
         script = g_build_filename(fixture->folder, "env", NULL);
         add_service(fixture, "a.Env", script, "");
@@ -383,7 +400,8 @@ static void test_environment(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         g_unsetenv("NOTIFY_SOCKET");
 }
 
-#define ADD(name, function) g_test_add("/bus/activation/" name, Fixture, NULL, set_up, function, tear_down)
+#define ADD(name, function)                                                                        \
+        g_test_add("/bus/activation/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);

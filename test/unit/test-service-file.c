@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* .service files: what is taken from them, what is refused, and how the change of a folder is noticed. */
+/*
+ * .service files: what is taken from them, what is refused, and how the change of a folder is
+ * noticed.
+ */
 #include "bus/services.h"
 
 #include <glib/gstdio.h>
@@ -61,7 +64,8 @@ typedef struct Row {
 static const Row rows[] = {
         { "[D-BUS Service]\nName=a.b\nExec=/bin/x -y\n", "a.b", "/bin/x -y", NULL },
         { "[D-BUS Service]\nName=a.b\nExec=/bin/x", "a.b", "/bin/x", NULL },
-        { "# comment\n\n[D-BUS Service]\nName = a.b\nExec= /bin/x\n[Other]\nx=y\n", "a.b", "/bin/x", NULL },
+        { "# comment\n\n[D-BUS Service]\nName = a.b\nExec= /bin/x\n[Other]\nx=y\n", "a.b", "/bin/x",
+          NULL },
         { "[D-BUS Service]\nName=a.b\nExec=/bin/x\nFoo=bar\nFoo[de]=x\n", "a.b", "/bin/x", NULL },
         { "[D-BUS Service]\nName=a.b\nExec=a\\sb\n", "a.b", "a b", NULL },
         { "[D-BUS Service]\nName=a.b\nExec=\n", "a.b", "", NULL },
@@ -74,7 +78,8 @@ static const Row rows[] = {
         { "[D-BUS Service]\nName=a.b\nExec=/bin/x\n[Oops\n", NULL, NULL, "Oops" },
         { "[D-BUS Service]\nName=not a name\nExec=/bin/x\n", NULL, NULL, "well-known bus name" },
         { "[D-BUS Service]\nName=:1.5\nExec=/bin/x\n", NULL, NULL, "well-known bus name" },
-        { "[D-BUS Service]\nName=org.freedesktop.DBus\nExec=/bin/x\n", NULL, NULL, "well-known bus name" },
+        { "[D-BUS Service]\nName=org.freedesktop.DBus\nExec=/bin/x\n", NULL, NULL,
+          "well-known bus name" },
         { "[D-BUS Service]\nName=a.b\nExec=/bin/\xff\n", NULL, NULL, "UTF-8" },
 };
 
@@ -119,7 +124,8 @@ static void test_all_keys(Fixture *fixture, const void *data G_GNUC_UNUSED) {
 }
 
 static void test_naming(Fixture *fixture, const void *data G_GNUC_UNUSED) {
-        g_autofree char *wrong = write_file(fixture, "c.d.service", "[D-BUS Service]\nName=a.b\nExec=x\n", -1);
+        g_autofree char *wrong =
+                write_file(fixture, "c.d.service", "[D-BUS Service]\nName=a.b\nExec=x\n", -1);
         g_autofree char *right = write_service(fixture, "a.b", "x");
         g_autoptr(GError) error = NULL;
         g_autoptr(ServiceFile) lax = service_file_load(wrong, SERVICE_DIR_DEFAULT, NULL);

@@ -77,7 +77,9 @@ static void test_ends(void) {
                 return;
         for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
                 g_auto(GStrv) argv = g_strdupv((char **)rows[i].argv);
-                const SpawnOptions options = { .argv = argv, .environment = environment, .output_fd = -1 };
+                const SpawnOptions options = { .argv = argv,
+                                               .environment = environment,
+                                               .output_fd = -1 };
                 Ended ended = { 0 };
 
                 g_test_message("%s %s", argv[0], argv[0][0] && argv[1] ? argv[2] : "");
@@ -130,13 +132,17 @@ static char *output_of(Loop *loop, SpawnOptions *options) {
 /* What the bus changes for itself must not reach a child. */
 static void test_clean_start(void) {
         g_autoptr(Loop) loop = loop_new(NULL);
-        char *argv[] = { (char *)"/bin/sh", (char *)"-c",
-                         (char *)"echo $A; ulimit -n; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; "
-                                 "grep -E '^Sig(Blk|Ign)' /proc/self/status",
-                         NULL };
+        char *argv[] = {
+                (char *)"/bin/sh", (char *)"-c",
+                (char *)"echo $A; ulimit -n; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; "
+                        "grep -E '^Sig(Blk|Ign)' /proc/self/status",
+                NULL
+        };
         char *environment[] = { (char *)"A=value", (char *)"PATH=/usr/bin:/bin", NULL };
         const struct rlimit limit = { 123, 456 };
-        SpawnOptions options = { .argv = argv, .environment = environment, .descriptor_limit = &limit };
+        SpawnOptions options = { .argv = argv,
+                                 .environment = environment,
+                                 .descriptor_limit = &limit };
         g_autofree char *text = NULL;
         sigset_t all, before;
         int leaked = open("/dev/null", O_RDONLY);
@@ -151,8 +157,9 @@ static void test_clean_start(void) {
         sigprocmask(SIG_SETMASK, &before, NULL);
         close(leaked);
         /* the fourth descriptor is the one that ls lists with */
-        g_assert_cmpstr(text, ==,
-                        "value\n123\n/dev/null\n4\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+        g_assert_cmpstr(
+                text, ==,
+                "value\n123\n/dev/null\n4\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 
 int main(int argc, char **argv) {
