@@ -20,7 +20,9 @@
 #define SUFFIX ".service"
 #define MAX_BYTES (64u << 10)
 
-G_DEFINE_QUARK(conductor - service - file - error, service_file_error)
+GQuark service_file_error_quark(void) {
+        return g_quark_from_static_string("conductor-service-file-error");
+}
 
 void service_file_free(ServiceFile *file) {
         if (!file)
@@ -110,8 +112,8 @@ static bool check_naming(const ServiceFile *file, ServiceDirFlags flags, GError 
 }
 
 /*
- * The line of a key that GKeyFile, which tells none, has found in our group: the last one of its name. Lines are looked
- * at as they are, so that this never finds more than GKeyFile does.
+ * The line of a key that GKeyFile, which tells none, has found in our group: the last one of that
+ * name.
  */
 static unsigned find_line(const char *text, const char *key) {
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -124,7 +126,8 @@ static unsigned find_line(const char *text, const char *key) {
 
                 if (line[0] == '[')
                         inside = g_str_has_prefix(line, "[" GROUP "]");
-                if (inside && strncmp(line, key, n) == 0 && line[n + strspn(line + n, " \t")] == '=')
+                if (inside && strncmp(line, key, n) == 0 &&
+                    line[n + strspn(line + n, " \t")] == '=')
                         found = i + 1;
         }
         return found;
@@ -157,7 +160,8 @@ ServiceFile *service_file_load(const char *path, ServiceDirFlags flags, GError *
         g_autoptr(GString) text = g_string_new(NULL);
 
         file->path = g_strdup(path);
-        if (!parse(keys, path, text, error) || !get_required(keys, path, "Name", &file->name, error) ||
+        if (!parse(keys, path, text, error) ||
+            !get_required(keys, path, "Name", &file->name, error) ||
             !get_required(keys, path, "Exec", &file->exec, error))
                 return NULL;
         if (!check_name(file, error) || !check_naming(file, flags, error))
