@@ -35,7 +35,7 @@ Identity *identity_new_from_socket(int socket_fd) {
 
         if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return NULL;
-        if (cred.uid == (uid_t)-1) {
+        if (cred.uid == IDENTITY_NO_UID) {
                 errno = ENODATA;
                 return NULL;
         }
@@ -61,6 +61,14 @@ void identity_unref(Identity *identity) {
 
 void identity_detach(Identity *identity) {
         identity->socket_fd = -1;
+}
+
+void identity_make_anonymous(Identity *identity) {
+        identity->uid = IDENTITY_NO_UID;
+        identity->gid = (gid_t)-1;
+        g_clear_pointer(&identity->groups, g_free);
+        identity->n_groups = 0;
+        identity->asked_groups = true;
 }
 
 void identity_load_all(Identity *identity) {

@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* uid of a peer that did not say who it is */
+#define IDENTITY_NO_UID ((uid_t)-1)
+
 typedef struct Identity {
         unsigned n_refs;
         uid_t uid;
@@ -41,6 +44,9 @@ void identity_unref(Identity *identity);
 
 /** identity_detach() - the socket is about to be closed; what was not asked for until now is not known */
 void identity_detach(Identity *identity);
+
+/** identity_make_anonymous() - forgets uid and groups of a peer that authenticated without them */
+void identity_make_anonymous(Identity *identity);
 
 /** identity_load_all() - asks for everything now, for an identity that shall outlive its socket */
 void identity_load_all(Identity *identity);

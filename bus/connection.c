@@ -154,7 +154,7 @@ static void leave_incomplete(Connection *connection) {
 bool connection_register(Connection *connection) {
         Bus *bus = connection->bus;
         const ConfigLimits *limits = &bus->config->limits;
-        uid_t uid = connection->identity ? connection->identity->uid : (uid_t)-1;
+        uid_t uid = connection->identity->uid;
 
         if (bus->n_completed >= limits->max_completed_connections ||
             connection_count_of_uid(bus, uid) >= limits->max_connections_per_user)
@@ -175,11 +175,16 @@ bool connection_register(Connection *connection) {
         return true;
 }
 
+/* NULL for a peer of whom policy shall know nothing. */
+static Identity *known_identity(const Connection *connection) {
+        return connection->identity->uid == IDENTITY_NO_UID ? NULL : connection->identity;
+}
+
 void connection_refresh_policy(Connection *connection) {
         PolicySnapshot *old = connection->subject.snapshot;
 
         connection->subject.snapshot =
-                policy_get_snapshot(connection->bus->policy, connection->identity, false);
+                policy_get_snapshot(connection->bus->policy, known_identity(connection), false);
         g_clear_pointer(&old, policy_snapshot_unref);
 }
 
@@ -201,11 +206,9 @@ static bool authenticated(Connection *connection) {
         PolicyVerdict verdict;
 
         connection->transport.reads_fds = sasl->fds_agreed;
-        if (sasl->anonymous) {
-                connection->subject.identity = NULL;
-                identity_unref(g_steal_pointer(&connection->identity));
-        }
-        if (!policy_decide_connect(bus->policy, connection->identity, bus->uid, &verdict))
+        if (sasl->anonymous)
+                identity_make_anonymous(connection->identity);
+        if (!policy_decide_connect(bus->policy, known_identity(connection), bus->uid, &verdict))
                 return false;
         connection->state = CONNECTION_AUTHENTICATED;
         if (connection->instance)
@@ -401,8 +404,7 @@ static void connection_free(Connection *connection) {
         unregister(connection);
         list_remove(&connection->all);
         name_owner_clear(&connection->names);
-        if (connection->identity)
-                identity_detach(connection->identity);
+        identity_detach(connection->identity);
         transport_clear(&connection->transport);
         quota_clear(&connection->quota);
         g_clear_pointer(&connection->subject.snapshot, policy_snapshot_unref);
@@ -485,6 +487,6 @@ Connection *connection_find(const Bus *bus, WireString name) {
 bool connection_is_privileged(const Connection *connection) {
         const Identity *identity = connection->identity;
 
-        return identity && !connection->instance &&
+        return !connection->instance &&
                (identity->uid == 0 || identity->uid == connection->bus->uid);
 }

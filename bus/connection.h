@@ -30,10 +30,10 @@ struct Connection {
         HashNode by_id;
         char unique[24];          /* ":1.5"; empty before Hello */
 
-        Identity *identity;       /* ref; NULL: anonymous */
+        Identity *identity;       /* ref; its uid is IDENTITY_NO_UID for an anonymous one */
         Sasl *sasl;               /* owned; NULL once authenticated */
         LoopTimer auth_timer;     /* auth_timeout, then pending_fd_timeout */
-        ConnectionUser *user;     /* counted; NULL: anonymous, or not authenticated yet */
+        ConnectionUser *user;     /* counted; NULL: before Hello */
         Quota quota;
         NameOwner names;
         MatchOwner matches;

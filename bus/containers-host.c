@@ -127,7 +127,7 @@ static bool is_in_audience(Connection *receiver, void *user) {
         if (connection_is_contained(receiver))
                 return false;
         return !audience->by_uid || connection_is_privileged(receiver) ||
-               (receiver->identity && receiver->identity->uid == audience->uid);
+               receiver->identity->uid == audience->uid;
 }
 
 static void emit_signal(void *host, const char *member, Writer *body, const ContainersAudience *audience) {

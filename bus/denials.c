@@ -19,9 +19,7 @@ static void fill_sender(Denial *denial, const Connection *sender) {
         Identity *identity = sender->identity;
 
         denial->sender = sender->unique[0] ? sender->unique : NULL;
-        if (!identity)
-                return;
-        denial->has_uid = true;
+        denial->has_uid = identity->uid != IDENTITY_NO_UID;
         denial->uid = identity->uid;
         denial->has_pid = identity->pid > 0;
         denial->pid = (uint32_t)identity->pid;

@@ -17,7 +17,7 @@ bool driver_get_unix_user(MethodCall *call, void *user) {
 
         if (!driver_find_peer(user, call, &name, &peer))
                 return false;
-        if (peer && !peer->identity)
+        if (peer && peer->identity->uid == IDENTITY_NO_UID)
                 return method_fail(call, ERROR_FAILED, "The user of \"%.*s\" is not known",
                                    DRIVER_TEXT(name));
         writer_add_u32(call->reply, peer ? peer->identity->uid : bus->uid);
@@ -30,7 +30,7 @@ bool driver_get_process_id(MethodCall *call, void *user) {
 
         if (!driver_find_peer(user, call, &name, &peer))
                 return false;
-        if (peer && (!peer->identity || peer->identity->pid == 0))
+        if (peer && peer->identity->pid == 0)
                 return method_fail(call, ERROR_UNIX_PROCESS_ID_UNKNOWN,
                                    "The process of \"%.*s\" is not known", DRIVER_TEXT(name));
         writer_add_u32(call->reply, (uint32_t)(peer ? peer->identity->pid : getpid()));
@@ -55,7 +55,7 @@ bool driver_get_selinux_context(MethodCall *call, void *user) {
 
         if (!driver_find_peer(user, call, &name, &peer))
                 return false;
-        if (peer && peer->identity && g_strcmp0(lsm_get_feature(), "SELinux") == 0)
+        if (peer && g_strcmp0(lsm_get_feature(), "SELinux") == 0)
                 label = identity_get_label(peer->identity);
         if (!label)
                 return method_fail(call, ERROR_SELINUX_CONTEXT_UNKNOWN,
@@ -86,7 +86,7 @@ bool driver_get_credentials(MethodCall *call, void *user) {
         mark = writer_open_array(call->reply, "{sv}");
         if (!peer)
                 write_own(call->reply, user);
-        else if (peer->identity)
+        else
                 credentials_write(call->reply, peer->identity, flags);
         if (peer && peer->instance)
                 instance_write_credentials(peer->instance, call->reply);

@@ -55,7 +55,8 @@ static void write_label(Writer *writer, Identity *identity) {
 }
 
 void credentials_write(Writer *writer, Identity *identity, CredentialsFlags flags) {
-        writer_add_entry_u32(writer, "UnixUserID", identity->uid);
+        if (identity->uid != IDENTITY_NO_UID)
+                writer_add_entry_u32(writer, "UnixUserID", identity->uid);
         write_groups(writer, identity);
         if (identity->pid > 0)
                 writer_add_entry_u32(writer, "ProcessID", (uint32_t)identity->pid);
