@@ -86,6 +86,7 @@ struct Bus {
         ContainersState *containers; /* owned; what serves the registry */
         char *address;             /* owned; all listening addresses, ';' between them */
         GHashTable *environment;   /* owned; name to value, for children (UpdateActivationEnvironment); NULL values unset */
+        bool environment_untold;   /* systemd was not there to hear of its changes */
         unsigned long n_peak_connections; /* for GetStats */
 };
 

@@ -8,6 +8,7 @@
 #include "bus/activation.h"
 #include "bus/driver-announce.h"
 #include "bus/driver-credentials.h"
+#include "bus/driver-environment.h"
 #include "bus/driver-introspect.h"
 #include "bus/driver-matches.h"
 #include "bus/driver-names.h"
@@ -18,10 +19,6 @@
 
 /* Answer of StartServiceByName. The other one, 1 for started, comes from the activation. */
 #define START_REPLY_ALREADY_RUNNING 2
-
-#define SYSTEMD_NAME "org.freedesktop.systemd1"
-#define SYSTEMD_PATH "/org/freedesktop/systemd1"
-#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
 
 static bool hello(MethodCall *call, void *user) {
         Connection *caller = driver_caller(call);
@@ -66,59 +63,6 @@ static bool start_service_by_name(MethodCall *call, void *user) {
         call->answered = true;
         activation_start_service(bus->activation, call->connection, call->message->view.serial,
                                  name);
-        return true;
-}
-
-/* With systemd's help it is systemd who starts services, so it must know their environment. */
-static void forward_environment(Bus *bus, Reader environment) {
-        static const MessageHeader header = {
-                .type = MESSAGE_TYPE_METHOD_CALL,
-                .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
-                .path = SYSTEMD_PATH,
-                .interface = SYSTEMD_MANAGER,
-                .member = "SetEnvironment",
-                .destination = SYSTEMD_NAME,
-        };
-        Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(SYSTEMD_NAME));
-        g_auto(Writer) body = { 0 };
-        WireString name, value;
-        Reader entry;
-        size_t mark;
-
-        if (!bus->config->systemd_activation || !systemd)
-                return;
-        writer_init(&body);
-        mark = writer_open_array(&body, "s");
-        while (reader_peek(&environment) == '{') {
-                g_autofree char *text = NULL;
-
-                if (!reader_enter(&environment, '{', &entry) || !reader_get_string(&entry, &name) ||
-                    !reader_get_string(&entry, &value))
-                        return;
-                text = g_strconcat(name.data, "=", value.data, NULL);
-                writer_add_string(&body, text);
-        }
-        writer_close_array(&body, mark);
-        if (!body.too_large)
-                router_call(bus, systemd, &header, &body);
-}
-
-static bool update_activation_environment(MethodCall *call, void *user) {
-        Reader environment, rest, entry;
-        WireString name, value;
-        Bus *bus = user;
-
-        if (!reader_enter(&call->body, 'a', &environment))
-                return method_fail(call, ERROR_INVALID_ARGS,
-                                   "A dictionary of strings was expected");
-        for (rest = environment; reader_peek(&rest) == '{';) {
-                if (!reader_enter(&rest, '{', &entry) || !reader_get_string(&entry, &name) ||
-                    !reader_get_string(&entry, &value))
-                        return method_fail(call, ERROR_INVALID_ARGS,
-                                           "A dictionary of strings was expected");
-                g_hash_table_replace(bus->environment, g_strdup(name.data), g_strdup(value.data));
-        }
-        forward_environment(bus, environment);
         return true;
 }
 
@@ -181,7 +125,7 @@ static const MethodEntry methods[] = {
         { "RequestName", "su", "u", driver_request_name, METHOD_ANY_PATH },
         { "ReleaseName", "s", "u", driver_release_name, METHOD_ANY_PATH },
         { "StartServiceByName", "su", "u", start_service_by_name, METHOD_ANY_PATH },
-        { "UpdateActivationEnvironment", "a{ss}", "", update_activation_environment,
+        { "UpdateActivationEnvironment", "a{ss}", "", driver_update_activation_environment,
           METHOD_PRIVILEGED },
         { "NameHasOwner", "s", "b", driver_name_has_owner, METHOD_ANY_PATH },
         { "ListNames", "", "as", driver_list_names, METHOD_ANY_PATH },

@@ -10,6 +10,7 @@
 #include "bus/activation.h"
 #include "bus/denials.h"
 #include "bus/driver-announce.h"
+#include "bus/driver-environment.h"
 #include "bus/driver.h"
 #include "policy/container-policy.h"
 #include "wire/syntax.h"
@@ -69,8 +70,10 @@ bool driver_request_name(MethodCall *call, void *user) {
                                          bus->config->limits.max_names_per_connection);
         driver_note_peaks(bus, caller);
         driver_announce(bus, &change);
-        if (change.changed && bus->activation)
+        if (change.changed) {
+                driver_environment_name_owned(bus, change.name);
                 activation_name_owned(bus->activation, change.name);
+        }
         writer_add_u32(call->reply, answer);
         return true;
 }
@@ -194,8 +197,7 @@ bool driver_list_activatable_names(MethodCall *call, void *user) {
         size_t mark = writer_open_array(call->reply, "s");
 
         writer_add_string(call->reply, DBUS_BUS_NAME);
-        if (bus->activation)
-                activation_foreach(bus->activation, list_activatable, &listing);
+        activation_foreach(bus->activation, list_activatable, &listing);
         writer_close_array(call->reply, mark);
         return true;
 }

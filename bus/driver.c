@@ -19,6 +19,7 @@
 
 #include "bus/activation.h"
 #include "bus/driver-bus.h"
+#include "bus/driver-environment.h"
 #include "bus/driver-introspect.h"
 #include "bus/driver-monitoring.h"
 #include "bus/driver-stats.h"
@@ -304,13 +305,14 @@ static void method_call(Bus *bus, Connection *sender, const Message *message) {
         g_free(call.error_text);
 }
 
-/* systemd could not start what ActivationRequest asked for: unit, error name, error text. */
+/* systemd, and nobody in its name, could not start what ActivationRequest asked for: unit,
+ * error name, error text. */
 static void systemd_failure(Bus *bus, Connection *sender, const MessageView *view) {
         WireString unit, error_name, text;
         Reader reader;
 
-        if (!connection_is_privileged(sender) || !bus->activation ||
-            !wire_string_is(view->signature, "sss"))
+        if (sender != connection_find(bus, WIRE_STRING_LITERAL(DRIVER_SYSTEMD_NAME)) ||
+            sender->instance || !wire_string_is(view->signature, "sss"))
                 return;
         reader_init(&reader, view);
         if (reader_get_string(&reader, &unit) && reader_get_string(&reader, &error_name) &&

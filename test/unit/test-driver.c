@@ -7,6 +7,7 @@
 #include "bus/activation.h"
 #include "bus/denials.h"
 #include "bus/driver-announce.h"
+#include "bus/driver-environment.h"
 #include "bus/driver.h"
 #include "bus/router.h"
 #include "wire/syntax.h"
@@ -205,7 +206,6 @@ static void connection_init(Fixture *f, Connection *connection) {
         name_owner_init(&connection->names, &connection->quota);
         name_owner_set_unique(&connection->names, wire_string(connection->unique));
         match_owner_init(&connection->matches);
-        match_owner_init(&connection->eavesdrops);
 }
 
 static void set_up(Fixture *f, gconstpointer data) {
@@ -219,7 +219,6 @@ static void set_up(Fixture *f, gconstpointer data) {
         list_init(&f->bus.monitors);
         names_init(&f->bus.names);
         f->bus.matches = match_index_new();
-        f->bus.eavesdroppers = match_index_new();
         f->bus.monitor_matches = match_index_new();
         driver_init(&f->bus);
         connection_init(f, &f->caller);
@@ -238,7 +237,6 @@ static void tear_down(Fixture *f, gconstpointer data) {
         quota_clear(&f->caller.quota);
         driver_clear(&f->bus);
         match_index_free(f->bus.matches);
-        match_index_free(f->bus.eavesdroppers);
         match_index_free(f->bus.monitor_matches);
         names_clear(&f->bus.names);
         identity_unref(f->identity);
@@ -467,12 +465,12 @@ static void test_matches(Fixture *f, gconstpointer data) {
         is_privileged = true;
         call_with(f, "AddMatch", "eavesdrop='true'", NULL);
         assert_sent("return ");
-        g_assert_cmpuint(f->caller.eavesdrops.n_rules, ==, 1);
+        g_assert_true(match_index_has_eavesdroppers(f->bus.matches));
         call_with(f, "AddMatch", "nonsense", NULL);
         assert_sent("denied by limit, error LimitsExceeded");
         call_with(f, "RemoveMatch", "eavesdrop='true'", NULL);
         assert_sent("return ");
-        g_assert_cmpuint(f->caller.eavesdrops.n_rules, ==, 0);
+        g_assert_false(match_index_has_eavesdroppers(f->bus.matches));
         call_with(f, "RemoveMatch", "eavesdrop='true'", NULL);
         assert_sent("error MatchRuleNotFound");
         f->caller.instance = (Instance *)f;
@@ -566,6 +564,16 @@ static void test_environment(Fixture *f, gconstpointer data) {
         f->config.systemd_activation = true;
         send_environment(f);
         assert_sent("call SetEnvironment as, return ");
+        found = NULL;
+        send_environment(f);
+        assert_sent("return ");
+        found = &f->caller;
+        driver_environment_name_owned(&f->bus, "com.example.Other");
+        assert_sent("");
+        driver_environment_name_owned(&f->bus, DRIVER_SYSTEMD_NAME);
+        assert_sent("call SetEnvironment as");
+        driver_environment_name_owned(&f->bus, DRIVER_SYSTEMD_NAME);
+        assert_sent("");
 }
 
 static void test_systemd_failure(Fixture *f, gconstpointer data) {
@@ -578,7 +586,7 @@ static void test_systemd_failure(Fixture *f, gconstpointer data) {
         for (int round = 0; round < 2; round++) {
                 g_auto(Writer) body = { 0 };
 
-                is_privileged = round == 1;
+                found = round == 1 ? &f->caller : NULL;
                 writer_init(&body);
                 writer_add_string(&body, "x.service");
                 writer_add_string(&body, "com.example.Error");
