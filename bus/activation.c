@@ -142,6 +142,10 @@ void activation_foreach_file(Activation *activation,
         services_foreach(activation->services, visit, user);
 }
 
+uint64_t activation_get_generation(const Activation *activation) {
+        return services_get_generation(activation->services);
+}
+
 /* --- who waits --- */
 
 static uint64_t fds_of(const Message *message) {

@@ -59,6 +59,9 @@ void activation_foreach(Activation *activation, void (*visit)(const char *name, 
 void activation_foreach_file(Activation *activation,
                              void (*visit)(const ServiceFile *file, void *user), void *user);
 
+/** activation_get_generation() - changes with the service files */
+uint64_t activation_get_generation(const Activation *activation);
+
 /**
  * activation_start_message() - parks @message (copied) until its destination has an owner, and
  * starts the service.

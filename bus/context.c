@@ -18,6 +18,7 @@
 #include "bus/driver-announce.h"
 #include "bus/driver.h"
 #include "bus/listener.h"
+#include "bus/opt-ins.h"
 #include "bus/router.h"
 #include "bus/sightings.h"
 #include "containers/registry.h"
@@ -34,6 +35,7 @@
 typedef struct Context {
         Bus bus;
         ContextOptions options;
+        OptIns *opt_ins;      /* owned; of service files */
         GPtrArray *listeners; /* owned; of Listener * */
         GPtrArray *acceptors; /* owned; of Acceptor *, one for each listener */
 } Context;
@@ -54,8 +56,12 @@ static void connection_gone(Bus *bus, Connection *connection) {
                 registry_manager_gone(bus->registry, connection);
 }
 
+/* Looking for the name may have read service files that say something else about containers. */
 static bool can_activate(Bus *bus, WireString name) {
-        return activation_has(bus->activation, name);
+        bool can = activation_has(bus->activation, name);
+
+        opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
+        return can;
 }
 
 static void activate(Bus *bus, Connection *sender, const Message *message) {
@@ -119,7 +125,10 @@ static bool host_ask_systemd(void *host, const char *unit) {
 }
 
 static void host_services_changed(void *host) {
-        driver_services_changed(host);
+        Bus *bus = host;
+
+        opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
+        driver_services_changed(bus);
 }
 
 /* --- making --- */
@@ -178,6 +187,8 @@ static void init_activation(Bus *bus) {
 
         bus->activation = activation_new(bus, &host);
         activation_reload(bus->activation, bus->config);
+        context_of(bus)->opt_ins = opt_ins_new();
+        opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
 }
 
 /* The directory for sockets of containers is made while the bus may still be root, for the user it will be. */
@@ -341,6 +352,7 @@ void context_free(Bus *bus) {
                 close_everything(bus);
         }
         g_clear_pointer(&bus->activation, activation_free);
+        g_clear_pointer(&context->opt_ins, opt_ins_free);
         containers_host_free(bus);
         driver_clear(bus);
         free_registries(bus);

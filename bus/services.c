@@ -37,8 +37,9 @@ struct Services {
         int inotify_fd;    /* owned; -1: the kernel gave none */
         LoopSource source;
         LoopTimer timer;
-        LoopWork tell; /* due when the one who made this is to be told */
-        bool dirty;    /* inotify has said something since the last reading */
+        LoopWork tell;       /* due when the one who made this is to be told */
+        uint64_t generation; /* how often files were other ones */
+        bool dirty;          /* inotify has said something since the last reading */
 };
 
 static void clear_folder(void *data) {
@@ -146,6 +147,7 @@ static bool read_all(Services *services) {
                 return false;
         g_hash_table_unref(services->files);
         services->files = g_steal_pointer(&files);
+        services->generation++;
         return true;
 }
 
@@ -271,3 +273,7 @@ void services_foreach(Services *services, void (*visit)(const ServiceFile *file,
         while (g_hash_table_iter_next(&iter, NULL, &file))
                 visit(file, user);
 }
+uint64_t services_get_generation(const Services *services) {
+        return services->generation;
+}
+

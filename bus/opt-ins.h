@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What service files say about containers, X-Containers-Allow, brought to the container layer of
+ * the policy (containers1, section 6).
+ */
+#pragma once
+
+#include "bus/bus.h"
+
+typedef struct OptIns OptIns;
+
+OptIns *opt_ins_new(void);
+
+/** opt_ins_free() - what service files allowed ends. NULL is fine */
+void opt_ins_free(OptIns *opt_ins);
+
+/**
+ * opt_ins_refresh() - reads the rules of all service files of @activation if these have changed
+ *
+ * A rule that is none is left out with a record that names file and line; the other rules of its
+ * file hold, and the service can be started as any other. One comparison when nothing has changed.
+ */
+void opt_ins_refresh(OptIns *opt_ins, Activation *activation);
