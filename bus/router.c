@@ -446,7 +446,7 @@ void router_expire_replies(Bus *bus) {
         ReplySlot *slot;
 
         while ((slot = replies_first_expired(&bus->replies, loop_now_usec(bus->loop))))
-                fail_slot(bus, slot, "No reply came within the time that the bus allows (reply_timeout)");
+                fail_slot(bus, slot, "Message did not receive a reply (timeout by message bus)");
         if (replies_next_deadline(&bus->replies) != UINT64_MAX)
                 loop_arm(bus->loop, &bus->replies_timer, replies_next_deadline(&bus->replies),
                          bus->replies_timer.expired);

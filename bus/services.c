@@ -236,6 +236,25 @@ void services_free(Services *services) {
         g_free(services);
 }
 
+/*
+ * Programs put files into $XDG_RUNTIME_DIR/dbus-1/services without making the folder: they count on
+ * the bus for that. Somebody else's runtime folder, as after su, is left alone.
+ */
+static void make_transient(const ServiceDir *dir) {
+        g_autofree char *parent = g_path_get_dirname(dir->path);
+        g_autofree char *runtime = g_path_get_dirname(parent);
+        struct stat info;
+
+        if (!(dir->flags & SERVICE_DIR_STRICT_NAMING))
+                return;
+        if (stat(runtime, &info) < 0 || info.st_uid != geteuid())
+                return;
+        if ((mkdir(parent, 0700) < 0 && errno != EEXIST) ||
+            (mkdir(dir->path, 0700) < 0 && errno != EEXIST))
+                log_message(LOG_LEVEL_WARNING, "Cannot make the folder %s: %s", dir->path,
+                            g_strerror(errno));
+}
+
 void services_load(Services *services, const GPtrArray *dirs) {
         for (unsigned i = 0; i < services->folders->len; i++) {
                 int watch = g_array_index(services->folders, Folder, i).watch;
@@ -249,6 +268,7 @@ void services_load(Services *services, const GPtrArray *dirs) {
                 const ServiceDir *dir = dirs->pdata[i];
                 Folder folder = { .path = g_strdup(dir->path), .flags = dir->flags, .watch = -1 };
 
+                make_transient(dir);
                 g_array_append_val(services->folders, folder);
         }
         read_all(services);
@@ -263,6 +283,10 @@ const ServiceFile *services_find(Services *services, WireString name) {
         return g_hash_table_lookup(services->files, name.data);
 }
 
+uint64_t services_get_generation(const Services *services) {
+        return services->generation;
+}
+
 void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user),
                       void *user) {
         GHashTableIter iter;
@@ -273,7 +297,3 @@ void services_foreach(Services *services, void (*visit)(const ServiceFile *file,
         while (g_hash_table_iter_next(&iter, NULL, &file))
                 visit(file, user);
 }
-uint64_t services_get_generation(const Services *services) {
-        return services->generation;
-}
-

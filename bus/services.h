@@ -24,7 +24,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Services, services_free)
  * @dirs: of ServiceDir *, in order of precedence: the first one that has a name provides it; copied
  *
  * Files that are no good are left out with a record in the log. Folders that are not there are
- * fine.
+ * fine; the one of strictly named, transient files is made.
  */
 void services_load(Services *services, const GPtrArray *dirs);
 

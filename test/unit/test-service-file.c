@@ -217,6 +217,20 @@ static void test_watched(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         g_assert_null(exec_of(services, "a.b"));
 }
 
+/* The folder of transient files is made, together with the one above it, and nothing else is. */
+static void test_transient(Fixture *fixture, const void *data G_GNUC_UNUSED) {
+        g_autofree char *transient = g_build_filename(fixture->folder, "dbus-1", "services", NULL);
+        g_autofree char *other = g_build_filename(fixture->folder, "other", NULL);
+        g_autoptr(Loop) loop = loop_new(NULL);
+        g_autoptr(Services) services = services_new(loop, on_changed, fixture);
+        g_autoptr(GPtrArray) dirs =
+                folders_new(transient, SERVICE_DIR_NO_WATCH | SERVICE_DIR_STRICT_NAMING, other);
+
+        services_load(services, dirs);
+        g_assert_true(g_file_test(transient, G_FILE_TEST_IS_DIR));
+        g_assert_false(g_file_test(other, G_FILE_TEST_EXISTS));
+}
+
 /* Others are looked at when a name is not known, also those that were not there at first. */
 static void test_looked_at(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         g_autofree char *later = g_build_filename(fixture->folder, "later", NULL);
@@ -245,6 +259,7 @@ int main(int argc, char **argv) {
         ADD("/bus/service-file/no-file", test_no_file);
         ADD("/bus/services/precedence", test_precedence);
         ADD("/bus/services/watched", test_watched);
+        ADD("/bus/services/transient", test_transient);
         ADD("/bus/services/looked-at", test_looked_at);
         return g_test_run();
 }
