@@ -16,6 +16,7 @@
 #include "bus/containers-host.h"
 #include "bus/denials.h"
 #include "bus/driver-announce.h"
+#include "bus/driver-tables.h"
 #include "bus/driver.h"
 #include "bus/listener.h"
 #include "bus/opt-ins.h"
@@ -272,6 +273,7 @@ Bus *context_new(const ContextOptions *options, Config *config, GError **error) 
         init_registries(bus);
         init_hooks(bus);
         driver_init(bus);
+        driver_tables_add(bus);
         containers_host_new(bus);
         prepare_socket_directory(bus);
         bus->loop = loop_new(error);
@@ -316,8 +318,9 @@ bool context_reload(Bus *bus, GError **error) {
         set_timeouts(bus);
         lsm_reload(config);
         containers_host_reload(bus);
-        activation_reload(bus->activation, config);
+        /* new rules are in force before anybody is told of new services */
         refresh_connections(bus);
+        activation_reload(bus->activation, config);
         acceptors_resume(bus);
         return true;
 }
@@ -351,8 +354,8 @@ void context_free(Bus *bus) {
                 containers_host_stop(bus);
                 close_everything(bus);
         }
-        g_clear_pointer(&bus->activation, activation_free);
         g_clear_pointer(&context->opt_ins, opt_ins_free);
+        g_clear_pointer(&bus->activation, activation_free);
         containers_host_free(bus);
         driver_clear(bus);
         free_registries(bus);

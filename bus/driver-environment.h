@@ -6,9 +6,6 @@
 #include "bus/bus.h"
 #include "wire/method.h"
 
-/* Well-known name of systemd, which starts services for a bus with systemd activation. */
-#define DRIVER_SYSTEMD_NAME "org.freedesktop.systemd1"
-
 /** driver_update_activation_environment() - UpdateActivationEnvironment(variables) */
 bool driver_update_activation_environment(MethodCall *call, void *user);
 

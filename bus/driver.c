@@ -18,12 +18,6 @@
 #include "bus/driver.h"
 
 #include "bus/activation.h"
-#include "bus/driver-bus.h"
-#include "bus/driver-environment.h"
-#include "bus/driver-introspect.h"
-#include "bus/driver-monitoring.h"
-#include "bus/driver-stats.h"
-#include "bus/driver-verbose.h"
 #include "bus/router.h"
 #include "policy/container-policy.h"
 #include "wire/syntax.h"
@@ -31,6 +25,7 @@
 #define N_BUCKETS 64
 #define N_TABLES 16
 
+#define PEER_INTERFACE "org.freedesktop.DBus.Peer"
 #define SYSTEMD_ACTIVATOR "org.freedesktop.systemd1.Activator"
 
 typedef struct DriverMethod DriverMethod;
@@ -99,13 +94,6 @@ void driver_init(Bus *bus) {
         bus->environment = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         writer_init(&bus->driver->reply);
         writer_init(&bus->driver->signal);
-        driver_add_table(bus, &driver_bus_interface, bus);
-        driver_add_table(bus, &driver_properties_interface, bus);
-        driver_add_table(bus, &driver_introspectable_interface, bus);
-        driver_add_table(bus, &driver_monitoring_interface, bus);
-        driver_add_table(bus, &driver_verbose_interface, bus);
-        driver_add_table(bus, &driver_stats_interface, bus);
-        driver_add_table(bus, &driver_peer_interface, bus);
 }
 
 static void free_chain(DriverMethod *method) {
@@ -330,7 +318,7 @@ void driver_message(Bus *bus, Connection *sender, const Message *message) {
         const MessageView *view = &message->view;
 
         if (is_for_peer_only(view) &&
-            !wire_string_is(view->interface, driver_peer_interface.interface)) {
+            !wire_string_is(view->interface, PEER_INTERFACE)) {
                 router_send_error(
                         bus, sender, view, ERROR_UNKNOWN_METHOD,
                         "Without a destination only org.freedesktop.DBus.Peer can be called");

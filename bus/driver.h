@@ -10,7 +10,10 @@
 #include "bus/connection.h"
 #include "wire/method.h"
 
-/** driver_init() - registers all interfaces of bus/; driver_clear() frees what it made */
+/* Whom activation and environment are left to where it runs. */
+#define DRIVER_SYSTEMD_NAME "org.freedesktop.systemd1"
+
+/** driver_init() - a driver without interfaces; driver_clear() frees what it made */
 void driver_init(Bus *bus);
 void driver_clear(Bus *bus);
 

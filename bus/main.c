@@ -7,6 +7,7 @@
 
 #include "bus/context.h"
 #include "bus/daemonize.h"
+#include "bus/driver-tables.h"
 #include "bus/driver.h"
 #include "bus/notify.h"
 #include "bus/options.h"
@@ -44,6 +45,7 @@ static int show_introspection(void) {
         const DriverTable *table;
 
         driver_init(bus);
+        driver_tables_add(bus);
         driver_add_table(bus, &containers_interface, NULL);
         for (unsigned i = 0; (table = driver_get_table(bus, i)); i++)
                 method_table_introspect(table->table, xml);

@@ -8,6 +8,7 @@
 #include "bus/denials.h"
 #include "bus/driver-announce.h"
 #include "bus/driver-environment.h"
+#include "bus/driver-tables.h"
 #include "bus/driver.h"
 #include "bus/router.h"
 #include "wire/syntax.h"
@@ -221,6 +222,7 @@ static void set_up(Fixture *f, gconstpointer data) {
         f->bus.matches = match_index_new();
         f->bus.monitor_matches = match_index_new();
         driver_init(&f->bus);
+        driver_tables_add(&f->bus);
         connection_init(f, &f->caller);
         list_append(&f->bus.all, &f->caller.all);
         sent = g_ptr_array_new_with_free_func(g_free);
