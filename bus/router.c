@@ -11,7 +11,7 @@
  *
  * The rules which nobody sees but everybody relies on: messages are handled one after the other, each completely,
  * so that all receivers agree on their order; a reply slot exists only for a call that was delivered, and is used up
- * by the one answer that is.
+ * by its first answer, also by one that is denied.
  */
 #include "bus/router.h"
 
@@ -167,15 +167,16 @@ static Outcome send_call(Trip *trip) {
 
 /* Whoever waits for an answer that its container, or the other's, may not send is told so. */
 static Outcome refuse_reply(Trip *trip, ReplySlot *slot) {
+        uint32_t serial = slot ? slot->serial : 0;
+
+        /* a denied answer was the answer: there will be no second try */
+        if (slot)
+                replies_consume(&trip->bus->replies, slot);
         if (trip->verdict.layer != POLICY_LAYER_CONTAINER)
                 return OUTCOME_DENIED;
-        if (slot) {
-                uint32_t serial = slot->serial;
-
-                replies_consume(&trip->bus->replies, slot);
+        if (serial != 0)
                 router_send_error_for(trip->bus, trip->addressed, serial, ERROR_ACCESS_DENIED,
                                       "The reply was denied by the container layer of the bus policy");
-        }
         return OUTCOME_OK;
 }
 
@@ -279,11 +280,28 @@ static Outcome to_nobody(Trip *trip) {
         }
 }
 
+/* A limit that a message ran into is recorded like any other denial, with its name and value. */
+static void report_limit(Trip *trip, const char *limit, uint64_t value) {
+        g_autofree char *rule = g_strdup_printf("%s=%" G_GUINT64_FORMAT, limit, value);
+        const PolicyVerdict verdict = { .layer = POLICY_LAYER_LIMIT, .rule = rule };
+        const PolicyQuery query = { .sender = subject_of(trip->sender),
+                                    .receiver = subject_of(trip->addressed),
+                                    .addressed = subject_of(trip->addressed),
+                                    .message = trip->message };
+
+        trip->bus->hooks.denied(trip->bus, &query, &verdict);
+}
+
 static void answer(Trip *trip, Outcome outcome) {
         const MessageView *view = &trip->message->view;
+        const ConfigLimits *limits = &trip->bus->config->limits;
 
         if (G_LIKELY(outcome == OUTCOME_OK))
                 return;
+        if (outcome == OUTCOME_QUEUE_FULL)
+                report_limit(trip, "max_outgoing_bytes", limits->max_outgoing_bytes);
+        if (outcome == OUTCOME_TOO_MANY_CALLS)
+                report_limit(trip, "max_replies_per_connection", limits->max_replies_per_connection);
         g_autofree char *text = outcome_error_text(outcome, view, &trip->verdict);
         router_send_error(trip->bus, trip->sender, view, outcome_error_name(outcome, view), text);
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Where the bus is deliberately different: each section of doc/differences.md has its test."""
 
+import grp
 import os
 import re
 import subprocess
@@ -144,6 +145,63 @@ def anonymous(t, bus):
         return offered, told, 'went on'
     except rawbus.Disconnected:
         return offered, told, 'hung up'
+
+
+def connect_as(t, bus, uid, groups):
+    """A connection of another user; who we are when we connect is who we are."""
+    harness.need_root()
+    was = os.getgroups()
+    try:
+        os.setgroups(groups)
+        os.seteuid(uid)
+        return t.connect(bus, uid=uid)
+    finally:
+        os.seteuid(0)
+        os.setgroups(was)
+
+
+@difference('peer-groups', 'may', 'may not', extra='''  <policy group="daemon">
+    <deny send_interface="org.freedesktop.DBus" send_member="GetId"/>
+  </policy>
+''')
+def peer_groups(t, bus):
+    reply = connect_as(t, bus, 0, [grp.getgrnam('daemon').gr_gid]).bus('GetId')
+    return 'may' if reply.kind == rawbus.RETURN else 'may not'
+
+
+@difference('unknown-uid', 'hung up', 'went on', extra='''  <policy context="default">
+    <allow user="*"/>
+  </policy>
+  <policy group="root">
+    <allow send_type="signal"/>
+  </policy>
+''')
+def unknown_uid(t, bus):
+    os.chmod(bus.address.partition('=')[2].partition(',')[0], 0o777)
+    try:
+        connect_as(t, bus, 61234, [])
+        return 'went on'
+    except rawbus.Disconnected:
+        return 'hung up'
+
+
+@difference('failed-reload', True, False)
+def failed_reload(t, bus):
+    connection = t.connect(bus)
+    connection.add_match("member='ActivatableServicesChanged'")
+    with open(bus.config, 'w', encoding='utf-8') as out:
+        out.write('<busconfig><nonsense/></busconfig>')
+    t.failed(connection.bus('ReloadConfig'), 'Failed')
+    return [message.member for message in connection.drain()] == ['ActivatableServicesChanged']
+
+
+@difference('eavesdropped-driver', ['GetId'], ['Nonsense', 'GetId'])
+def eavesdropped_driver(t, bus):
+    eavesdropper, caller = t.connect(bus), t.connect(bus)
+    eavesdropper.add_match("eavesdrop='true',type='method_call',interface='org.freedesktop.DBus'")
+    t.failed(caller.bus('Nonsense'), 'UnknownMethod')
+    caller.bus('GetId')
+    return [message.member for message in eavesdropper.drain() if message.sender == caller.unique]
 
 
 @command_difference('help', 1, 0)
