@@ -11,25 +11,55 @@
 
 #include "bus/driver.h"
 #include "bus/router.h"
+#include "bus/sightings.h"
+#include "policy/container-policy.h"
 
-/* One change, as the filter for contained receivers sees it. */
+/* One change, as the filters for contained receivers see it. */
 typedef struct Change {
-        Bus *bus;
         WireString name;
         const Connection *old_owner, *new_owner; /* NULL: none */
+        const NameSet *names_before; /* of an old owner that goes, when it was whole; NULL: as is */
+        bool is_seen_in_part;        /* a receiver knows only one of the two owners */
 } Change;
 
-static bool shares_instance(const Connection *receiver, const Connection *owner) {
-        return owner && owner->instance == receiver->instance;
+/* Whether @receiver may know that @owner has, or had, the name. */
+static bool sees_owner(const Change *change, Connection *receiver, const Connection *owner) {
+        if (!receiver->instance || owner->instance == receiver->instance)
+                return true;
+        if (change->name.data[0] != ':')
+                return container_policy_sees_owned_name(&receiver->subject, change->name,
+                                                        &owner->subject);
+        PolicySubject seen = owner->subject;
+        if (change->names_before)
+                seen.names = change->names_before;
+        return container_policy_sees(&receiver->subject, &seen) || sightings_has(receiver, owner);
 }
 
-/* The names of its own instance are known to a connection also when nobody owns them any more. */
-static bool may_know(Connection *receiver, void *user) {
-        const Change *change = user;
+static bool sees_old(const Change *change, Connection *receiver) {
+        return change->old_owner && sees_owner(change, receiver, change->old_owner);
+}
 
-        return !receiver->instance || shares_instance(receiver, change->old_owner) ||
-               shares_instance(receiver, change->new_owner) ||
-               driver_sees(change->bus, receiver, change->name);
+static bool sees_new(const Change *change, Connection *receiver) {
+        return change->new_owner && sees_owner(change, receiver, change->new_owner);
+}
+
+static bool sees_change(Connection *receiver, void *user) {
+        Change *change = user;
+        bool old = sees_old(change, receiver), new = sees_new(change, receiver);
+
+        if (old == (change->old_owner != NULL) && new == (change->new_owner != NULL))
+                return true;
+        change->is_seen_in_part |= old || new;
+        return false;
+}
+
+/* To these the name comes from, or goes to, nobody. */
+static bool sees_only_old(Connection *receiver, void *user) {
+        return sees_old(user, receiver) && !sees_new(user, receiver);
+}
+
+static bool sees_only_new(Connection *receiver, void *user) {
+        return !sees_old(user, receiver) && sees_new(user, receiver);
 }
 
 static void send_name(Bus *bus, Connection *receiver, const char *member, const char *name) {
@@ -39,45 +69,72 @@ static void send_name(Bus *bus, Connection *receiver, const char *member, const 
         router_send_signal(bus, receiver, member, body);
 }
 
-static void broadcast_change(Change *change, const char *name) {
-        Writer *body = driver_begin_signal(change->bus);
+static void tell(Bus *bus, Change *change, const Connection *old_owner,
+                 const Connection *new_owner, RouterFilter filter) {
+        Writer *body = driver_begin_signal(bus);
 
-        writer_add_string(body, name);
-        writer_add_string(body, change->old_owner ? change->old_owner->unique : "");
-        writer_add_string(body, change->new_owner ? change->new_owner->unique : "");
-        router_broadcast_signal(change->bus, DBUS_BUS_NAME, "NameOwnerChanged", body, may_know,
-                                change);
+        writer_add_string_n(body, change->name);
+        writer_add_string(body, old_owner ? old_owner->unique : "");
+        writer_add_string(body, new_owner ? new_owner->unique : "");
+        router_broadcast_signal(bus, DBUS_BUS_NAME, "NameOwnerChanged", body, filter, change);
 }
 
-static void announce(Bus *bus, const char *name, Connection *old_owner, Connection *new_owner) {
-        Change change = { .bus = bus,
-                          .name = wire_string(name),
-                          .old_owner = old_owner,
-                          .new_owner = new_owner };
-
+static void announce(Bus *bus, Change *change, Connection *old_owner, Connection *new_owner) {
+        change->old_owner = old_owner;
+        change->new_owner = new_owner;
         if (old_owner)
-                send_name(bus, old_owner, "NameLost", name);
-        broadcast_change(&change, name);
+                send_name(bus, old_owner, "NameLost", change->name.data);
+        tell(bus, change, old_owner, new_owner, sees_change);
+        if (change->is_seen_in_part) {
+                tell(bus, change, old_owner, NULL, sees_only_old);
+                tell(bus, change, NULL, new_owner, sees_only_new);
+        }
         if (new_owner)
-                send_name(bus, new_owner, "NameAcquired", name);
+                send_name(bus, new_owner, "NameAcquired", change->name.data);
 }
 
 void driver_announce(Bus *bus, const NameChange *change) {
+        Change seen = { .name = wire_string(change->name) };
+
         if (change->changed)
-                announce(bus, change->name, connection_of_names(change->old_owner),
+                announce(bus, &seen, connection_of_names(change->old_owner),
                          connection_of_names(change->new_owner));
 }
 
 void driver_announce_unique(Bus *bus, Connection *connection, bool appeared) {
-        announce(bus, connection->unique, appeared ? NULL : connection,
-                 appeared ? connection : NULL);
+        Change seen = { .name = wire_string(connection->unique) };
+
+        announce(bus, &seen, appeared ? NULL : connection, appeared ? connection : NULL);
 }
 
+/* A copy of the names that are owned, in one piece. */
+static NameSet *copy_names(const NameSet *names) {
+        size_t n_text = 0;
+
+        for (unsigned i = 0; i < names->n_names; i++)
+                n_text += names->names[i].name.length;
+        NameSet *copy = g_malloc(sizeof(NameSet) + names->n_names * sizeof(OwnedName) + n_text);
+        OwnedName *owned = (OwnedName *)(copy + 1);
+        char *text = (char *)(owned + names->n_names);
+        *copy = (NameSet){ names->unique, owned, names->n_names, names->generation };
+        for (unsigned i = 0; i < names->n_names; i++) {
+                owned[i] = names->names[i];
+                memcpy(text, owned[i].name.data, owned[i].name.length);
+                owned[i].name.data = text;
+                text += owned[i].name.length;
+        }
+        return copy;
+}
+
+/* Who knew a connection by one of its names hears that it is gone, though the names go first. */
 static void release_all(Bus *bus, Connection *connection) {
+        g_autofree NameSet *names_before = copy_names(&connection->names.set);
+        Change gone = { .name = wire_string(connection->unique), .names_before = names_before };
         NameChange change;
 
         while (names_release_next(&bus->names, &connection->names, &change))
                 driver_announce(bus, &change);
+        announce(bus, &gone, connection, NULL);
 }
 
 /* In the order in which the names were requested. */
@@ -109,7 +166,6 @@ void driver_connection_gone(Bus *bus, Connection *connection) {
         remove_matches(bus, connection);
         if (connection->state == CONNECTION_CLOSED) {
                 release_all(bus, connection);
-                driver_announce_unique(bus, connection, false);
                 return;
         }
         driver_announce_unique(bus, connection, false);
