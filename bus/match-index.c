@@ -512,6 +512,9 @@ static void visit(Lookup *lookup, const MatchRule *rule) {
 
         if (owner->last_match == lookup->number || !rest_matches(lookup, rule))
                 return;
+        if (lookup->sender_name.data && lookup->query->knows_sender &&
+            !lookup->query->knows_sender(owner, lookup->sender_name, lookup->user))
+                return;
         owner->last_match = lookup->number;
         lookup->found(owner, lookup->user);
 }

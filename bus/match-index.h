@@ -46,6 +46,9 @@ typedef struct MatchQuery {
          */
         const NameSet *receiver_names;
         bool eavesdrop; /* only rules with eavesdrop='true': for messages that have a destination */
+        /* Whether the owner of a rule with this sender= may know that the sender has the name, with
+         * the user pointer of match_index_find(); NULL: everybody may. */
+        bool (*knows_sender)(MatchOwner *owner, WireString name, void *user);
 } MatchQuery;
 
 MatchIndex *match_index_new(void);

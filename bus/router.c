@@ -112,9 +112,19 @@ static void send_to_eavesdroppers(Trip *trip) {
         match_index_find(trip->bus->matches, &query, found_receiver, trip);
 }
 
+/* A match rule must not tell a contained receiver that a name it cannot see has this owner. */
+static bool knows_sender(MatchOwner *owner, WireString name, void *user) {
+        Connection *receiver = CONTAINER_OF(owner, Connection, matches);
+        const Trip *trip = user;
+
+        return !connection_is_contained(receiver) ||
+               trip->bus->hooks.sees_name(trip->bus, receiver, name);
+}
+
 static Outcome broadcast(Trip *trip) {
         MatchQuery query = match_query(trip);
 
+        query.knows_sender = knows_sender;
         match_index_find(trip->bus->matches, &query, found_receiver, trip);
         return OUTCOME_OK;
 }
