@@ -135,10 +135,12 @@ static void test_clean_start(void) {
         char *argv[] = {
                 (char *)"/bin/sh", (char *)"-c",
                 (char *)"echo $A; ulimit -n; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; "
-                        "grep -E '^Sig(Blk|Ign)' /proc/self/status",
+                        "grep -E '^Sig(Blk|Ign)' /proc/self/status | sed \"$B\"",
                 NULL
         };
-        char *environment[] = { (char *)"A=value", (char *)"PATH=/usr/bin:/bin", NULL };
+        /* libc keeps signals 32 and 33 to itself: how they were inherited is how they stay */
+        char *environment[] = { (char *)"A=value", (char *)"B=s/000000[01]\\([08]\\)0000000$/0000000X0000000/",
+                                (char *)"PATH=/usr/bin:/bin", NULL };
         const struct rlimit limit = { 123, 456 };
         SpawnOptions options = { .argv = argv,
                                  .environment = environment,
@@ -159,7 +161,7 @@ static void test_clean_start(void) {
         /* the fourth descriptor is the one that ls lists with */
         g_assert_cmpstr(
                 text, ==,
-                "value\n123\n/dev/null\n4\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+                "value\n123\n/dev/null\n4\nSigBlk:\t00000000X0000000\nSigIgn:\t00000000X0000000\n");
 }
 
 int main(int argc, char **argv) {
