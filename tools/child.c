@@ -14,6 +14,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,8 +102,23 @@ static void prepare_child(void *user_data) {
                 (void)fcntl(options->keep_fd, F_SETFD, 0);
 }
 
-static int failed_start_status(const GError *error) {
-        if (g_error_matches(error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
+/* A folder of PATH that may not be searched gives "permission denied" for whatever is in none of them. */
+static bool is_in_path(const char *program) {
+        g_auto(GStrv) folders = g_strsplit(g_getenv("PATH") ? g_getenv("PATH") : "", ":", -1);
+
+        if (strchr(program, '/'))
+                return true;
+        for (char **folder = folders; *folder; folder++) {
+                g_autofree char *path = g_build_filename(**folder ? *folder : ".", program, NULL);
+
+                if (access(path, F_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static int failed_start_status(const char *program, const GError *error) {
+        if (g_error_matches(error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT) || !is_in_path(program))
                 return CHILD_EXIT_NOT_FOUND;
         if (g_error_matches(error, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK))
                 return CHILD_EXIT_FAILED;
@@ -129,7 +145,7 @@ int child_run(const ChildOptions *options, GError **error) {
         atomic_store(&signals.has_child, 1);
         if (!g_spawn_async(NULL, (char **)options->argv, (char **)options->environment, flags,
                            prepare_child, (void *)options, &run.pid, &spawn_error)) {
-                int status = failed_start_status(spawn_error);
+                int status = failed_start_status(options->argv[0], spawn_error);
 
                 g_propagate_error(error, g_steal_pointer(&spawn_error));
                 return status;
