@@ -63,6 +63,7 @@ static void services_changed(void *user) {
         Activation *activation = user;
 
         activation->host.services_changed(activation->host.host);
+        services_forget_news(activation->services);
 }
 
 static void pending_free(void *data);
@@ -104,6 +105,8 @@ void activation_reload(Activation *activation, const Config *config) {
         activation->loaded = true;
         if (again)
                 services_changed(activation);
+        else
+                services_forget_news(activation->services);
 }
 
 /* systemd is never started by the bus, but waited for. */
@@ -135,6 +138,11 @@ void activation_foreach(Activation *activation, void (*visit)(const char *name, 
         NameVisit name_visit = { visit, user };
 
         services_foreach(activation->services, visit_name, &name_visit);
+}
+
+void activation_foreach_news(Activation *activation, void (*visit)(const char *name, void *user),
+                             void *user) {
+        services_foreach_news(activation->services, visit, user);
 }
 
 void activation_foreach_file(Activation *activation,

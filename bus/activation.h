@@ -54,6 +54,12 @@ void activation_foreach(Activation *activation, void (*visit)(const char *name, 
                         void *user);
 
 /**
+ * activation_foreach_news() - the names that have come or gone, while ActivationHost is told so
+ */
+void activation_foreach_news(Activation *activation, void (*visit)(const char *name, void *user),
+                             void *user);
+
+/**
  * activation_foreach_file() - the service file of every activatable name, for what else they say
  */
 void activation_foreach_file(Activation *activation,

@@ -23,6 +23,7 @@ struct Connection {
         uint64_t id;              /* one more than the number in the unique name; 0 before Hello */
         ConnectionState state;
         bool wants_container_field; /* RequestHeader */
+        uint32_t last_bus_serial;   /* of what the bus sends to a contained one */
         bool peer_hung_up;        /* read until the end: no event will come for it again */
         Transport transport;
         LoopSource source;

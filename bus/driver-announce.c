@@ -9,6 +9,7 @@
  */
 #include "bus/driver-announce.h"
 
+#include "bus/activation.h"
 #include "bus/driver.h"
 #include "bus/router.h"
 #include "bus/sightings.h"
@@ -172,6 +173,29 @@ void driver_connection_gone(Bus *bus, Connection *connection) {
         release_all_forwards(bus, connection);
 }
 
+/* A visit to the names that can be started now, or no longer. */
+typedef struct NewsVisit {
+        Bus *bus;
+        Connection *receiver;
+        bool concerned; /* the receiver sees one of them */
+} NewsVisit;
+
+static void visit_news(const char *name, void *user) {
+        NewsVisit *visit = user;
+
+        visit->concerned |= driver_sees(visit->bus, visit->receiver, wire_string(name));
+}
+
+static bool is_concerned(Connection *receiver, void *user) {
+        NewsVisit visit = { .bus = user, .receiver = receiver };
+
+        if (!receiver->instance)
+                return true;
+        activation_foreach_news(visit.bus->activation, visit_news, &visit);
+        return visit.concerned;
+}
+
 void driver_services_changed(Bus *bus) {
-        router_broadcast_signal(bus, DBUS_BUS_NAME, "ActivatableServicesChanged", NULL, NULL, NULL);
+        router_broadcast_signal(bus, DBUS_BUS_NAME, "ActivatableServicesChanged", NULL,
+                                is_concerned, bus);
 }

@@ -356,6 +356,24 @@ void router_deliver(Bus *bus, Connection *sender, const Message *message) {
 
 /* --- messages of the bus --- */
 
+/*
+ * Numbers that do not tell a contained receiver what the bus does for others: its own ones, and for
+ * what is sent to many some that mean nothing.
+ */
+static uint32_t next_serial(Bus *bus, Connection *receiver) {
+        if (!connection_is_contained(receiver))
+                return bus_next_serial(bus);
+        if (++receiver->last_bus_serial == 0)
+                receiver->last_bus_serial = 1;
+        return receiver->last_bus_serial;
+}
+
+static uint32_t broadcast_serial(Bus *bus) {
+        uint32_t serial = (uint32_t)hash_u64(bus_next_serial(bus));
+
+        return serial != 0 ? serial : 1;
+}
+
 static void send_own(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body) {
         Message message;
         Trip trip = { .bus = bus, .addressed = receiver, .message = &message, .stamp = &bus->stamp };
@@ -377,7 +395,7 @@ void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Wri
         send_own(bus, receiver,
                  &(MessageHeader){ .type = MESSAGE_TYPE_METHOD_RETURN,
                                    .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
-                                   .serial = bus_next_serial(bus),
+                                   .serial = next_serial(bus, receiver),
                                    .reply_serial = serial,
                                    .destination = destination_of(receiver) },
                  body);
@@ -403,7 +421,7 @@ void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, cons
         send_own(bus, receiver,
                  &(MessageHeader){ .type = MESSAGE_TYPE_ERROR,
                                    .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
-                                   .serial = bus_next_serial(bus),
+                                   .serial = next_serial(bus, receiver),
                                    .reply_serial = serial,
                                    .error_name = error_name,
                                    .destination = destination_of(receiver) },
@@ -421,7 +439,7 @@ void router_send_signal(Bus *bus, Connection *receiver, const char *member, Writ
         send_own(bus, receiver,
                  &(MessageHeader){ .type = MESSAGE_TYPE_SIGNAL,
                                    .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
-                                   .serial = bus_next_serial(bus),
+                                   .serial = next_serial(bus, receiver),
                                    .path = DBUS_BUS_PATH,
                                    .interface = DBUS_BUS_NAME,
                                    .member = member,
@@ -432,7 +450,7 @@ void router_send_signal(Bus *bus, Connection *receiver, const char *member, Writ
 void router_call(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body) {
         MessageHeader full = *header;
 
-        full.serial = bus_next_serial(bus);
+        full.serial = next_serial(bus, receiver);
         if (!full.destination)
                 full.destination = destination_of(receiver);
         send_own(bus, receiver, &full, body);
@@ -450,7 +468,7 @@ void router_broadcast_signal(Bus *bus, const char *interface, const char *member
         writer_finish(body,
                       &(MessageHeader){ .type = MESSAGE_TYPE_SIGNAL,
                                         .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
-                                        .serial = bus_next_serial(bus),
+                                        .serial = broadcast_serial(bus),
                                         .path = DBUS_BUS_PATH,
                                         .interface = interface,
                                         .member = member },

@@ -39,6 +39,7 @@ struct Services {
         LoopTimer timer;
         LoopWork tell;       /* due when the one who made this is to be told */
         uint64_t generation; /* how often files were other ones */
+        GHashTable *news;    /* owned; names that came or went, or did both, since they were forgotten */
         bool dirty;          /* inotify has said something since the last reading */
 };
 
@@ -121,6 +122,17 @@ static bool tables_equal(GHashTable *a, GHashTable *b) {
         return true;
 }
 
+/* Names that are in @a only. */
+static void note_news(Services *services, GHashTable *a, GHashTable *b) {
+        GHashTableIter iter;
+        void *name;
+
+        g_hash_table_iter_init(&iter, a);
+        while (g_hash_table_iter_next(&iter, &name, NULL))
+                if (!g_hash_table_contains(b, name))
+                        g_hash_table_add(services->news, g_strdup(name));
+}
+
 static void watch_folder(Services *services, Folder *folder) {
         folder->watch = -1;
         if (services->inotify_fd >= 0 && !(folder->flags & SERVICE_DIR_NO_WATCH))
@@ -145,6 +157,8 @@ static bool read_all(Services *services) {
         }
         if (tables_equal(services->files, files))
                 return false;
+        note_news(services, services->files, files);
+        note_news(services, files, services->files);
         g_hash_table_unref(services->files);
         services->files = g_steal_pointer(&files);
         services->generation++;
@@ -211,6 +225,7 @@ Services *services_new(Loop *loop, void (*changed)(void *user), void *user) {
         services->changed = changed;
         services->user = user;
         services->files = new_table();
+        services->news = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         services->folders = g_array_new(FALSE, TRUE, sizeof(Folder));
         g_array_set_clear_func(services->folders, clear_folder);
         services->source.fd = -1;
@@ -232,6 +247,7 @@ void services_free(Services *services) {
         if (services->inotify_fd >= 0)
                 close(services->inotify_fd);
         g_array_unref(services->folders);
+        g_hash_table_unref(services->news);
         g_hash_table_unref(services->files);
         g_free(services);
 }
@@ -296,4 +312,18 @@ void services_foreach(Services *services, void (*visit)(const ServiceFile *file,
         g_hash_table_iter_init(&iter, services->files);
         while (g_hash_table_iter_next(&iter, NULL, &file))
                 visit(file, user);
+}
+
+void services_foreach_news(Services *services, void (*visit)(const char *name, void *user),
+                           void *user) {
+        GHashTableIter iter;
+        void *name;
+
+        g_hash_table_iter_init(&iter, services->news);
+        while (g_hash_table_iter_next(&iter, &name, NULL))
+                visit(name, user);
+}
+
+void services_forget_news(Services *services) {
+        g_hash_table_remove_all(services->news);
 }

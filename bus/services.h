@@ -45,3 +45,11 @@ void services_refresh(Services *services);
 
 void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user),
                       void *user);
+
+/**
+ * services_foreach_news() - names that somebody provides who did not, or that nobody does any more,
+ * since services_forget_news()
+ */
+void services_foreach_news(Services *services, void (*visit)(const char *name, void *user),
+                           void *user);
+void services_forget_news(Services *services);
