@@ -128,6 +128,11 @@ void activation_foreach(Activation *activation, void (*visit)(const char *name, 
         visit("com.example.Startable", user);
 }
 
+void activation_foreach_news(Activation *activation, void (*visit)(const char *name, void *user),
+                             void *user) {
+        activation_foreach(activation, visit, user);
+}
+
 void activation_start_service(Activation *activation, Connection *caller, uint32_t serial,
                               WireString name) {
         g_assert_nonnull(activation);
