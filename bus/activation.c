@@ -392,10 +392,10 @@ static bool start_child(Pending *pending, const ServiceFile *file, ServiceError 
         return false;
 }
 
-static void ask_systemd(Pending *pending) {
+static void ask_systemd(Pending *pending, bool again) {
         const ActivationHost *host = &pending->activation->host;
 
-        pending->asked = host->ask_systemd(host->host, pending->unit);
+        pending->asked = host->ask_systemd(host->host, pending->unit, again);
 }
 
 /* Return: false with *@ret_error set. */
@@ -403,7 +403,7 @@ static bool begin(Pending *pending, const ServiceFile *file, ServiceError *ret_e
         log_message(LOG_LEVEL_DEBUG, "Starting service %s%s", pending->name,
                     pending->unit ? " by systemd" : "");
         if (pending->unit) {
-                ask_systemd(pending);
+                ask_systemd(pending, false);
                 return true;
         }
         return !file || start_child(pending, file, ret_error);
@@ -500,7 +500,7 @@ static void ask_systemd_again(Activation *activation) {
                 Pending *pending = g_hash_table_lookup(activation->pending, names->pdata[i]);
 
                 if (pending && pending->unit && !pending->asked)
-                        ask_systemd(pending);
+                        ask_systemd(pending, true);
         }
 }
 

@@ -20,8 +20,9 @@ typedef struct ActivationHost {
                        const char *text);
         /* ActivatableServicesChanged */
         void (*services_changed)(void *host);
-        /* ActivationRequest to org.freedesktop.systemd1; false: nobody owns that name */
-        bool (*ask_systemd)(void *host, const char *unit);
+        /* ActivationRequest to org.freedesktop.systemd1; false: nobody owns that name, ask @again
+         * when somebody does */
+        bool (*ask_systemd)(void *host, const char *unit, bool again);
         void *host;
 } ActivationHost;
 

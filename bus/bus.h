@@ -27,8 +27,9 @@ typedef struct Instance Instance;     /* containers/instance.h */
 typedef struct BusHooks {
         /* a message that has come in, valid for this turn */
         void (*message)(Bus *bus, Connection *sender, const Message *message);
-        /* a message to org.freedesktop.DBus that the verdict let through */
-        void (*driver_message)(Bus *bus, Connection *sender, const Message *message);
+        /* a message to org.freedesktop.DBus that the verdict let through; false: it was answered
+         * by an error */
+        bool (*driver_message)(Bus *bus, Connection *sender, const Message *message);
         /* a registered connection closes or becomes a monitor: takes it out of all registries, announced */
         void (*connection_gone)(Bus *bus, Connection *connection);
         /* a place among the connections before Hello is free again */
@@ -62,6 +63,7 @@ struct Bus {
         LoopWork busy_work;        /* reads on in the busy ones */
         ListNode gone;             /* Connection.all: closed, to be freed at the end of the turn */
         ListNode monitors;         /* Connection.monitor */
+        struct Trip *uncaptured;   /* borrowed; bus/router: what they get with the next message */
         unsigned n_completed, n_incomplete; /* connections after and before Hello */
         ListNode acceptors;        /* Acceptor.all, bus/acceptor.c */
         bool accepting_stopped;    /* too many before Hello, or no descriptors left */

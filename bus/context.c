@@ -106,7 +106,7 @@ static void host_started(void *host, uint64_t caller_id, uint32_t serial) {
                 router_send_return_for(bus, caller, serial, &body);
 }
 
-static bool host_ask_systemd(void *host, const char *unit) {
+static bool host_ask_systemd(void *host, const char *unit, bool again) {
         Bus *bus = host;
         Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(SYSTEMD_NAME));
         const MessageHeader header = { .type = MESSAGE_TYPE_SIGNAL,
@@ -117,12 +117,12 @@ static bool host_ask_systemd(void *host, const char *unit) {
                                        .destination = SYSTEMD_NAME };
         g_auto(Writer) body = { 0 };
 
-        if (!systemd)
+        if (!systemd && again)
                 return false;
         writer_init(&body);
         writer_add_string(&body, unit);
-        router_call(bus, systemd, &header, &body);
-        return true;
+        router_request_start(bus, systemd, &header, &body, again);
+        return systemd != NULL;
 }
 
 static void host_services_changed(void *host) {

@@ -276,21 +276,23 @@ static bool handle(Bus *bus, MethodCall *call) {
         return method->entry->handler(call, method->of->user);
 }
 
-static void method_call(Bus *bus, Connection *sender, const Message *message) {
+static bool method_call(Bus *bus, Connection *sender, const Message *message) {
         MethodCall call = {
                 .message = message,
                 .caller = sender->identity,
                 .connection = sender,
                 .reply = &bus->driver->reply,
         };
+        bool handled = handle(bus, &call);
 
-        if (!handle(bus, &call)) {
+        if (!handled) {
                 g_assert(call.error_name);
                 router_send_error(bus, sender, &message->view, call.error_name, call.error_text);
         } else if (!call.answered)
                 router_send_return(bus, sender, &message->view, call.reply);
         empty(&bus->driver->reply);
         g_free(call.error_text);
+        return handled;
 }
 
 /* systemd, and nobody in its name, could not start what ActivationRequest asked for: unit,
@@ -314,7 +316,7 @@ static bool is_for_peer_only(const MessageView *view) {
         return !view->destination.data && view->type == MESSAGE_TYPE_METHOD_CALL;
 }
 
-void driver_message(Bus *bus, Connection *sender, const Message *message) {
+bool driver_message(Bus *bus, Connection *sender, const Message *message) {
         const MessageView *view = &message->view;
 
         if (is_for_peer_only(view) &&
@@ -322,12 +324,13 @@ void driver_message(Bus *bus, Connection *sender, const Message *message) {
                 router_send_error(
                         bus, sender, view, ERROR_UNKNOWN_METHOD,
                         "Without a destination only org.freedesktop.DBus.Peer can be called");
-                return;
+                return false;
         }
         if (view->type == MESSAGE_TYPE_METHOD_CALL)
-                method_call(bus, sender, message);
-        else if (view->type == MESSAGE_TYPE_SIGNAL &&
+                return method_call(bus, sender, message);
+        if (view->type == MESSAGE_TYPE_SIGNAL &&
                  wire_string_is(view->interface, SYSTEMD_ACTIVATOR) &&
                  wire_string_is(view->member, "ActivationFailure"))
                 systemd_failure(bus, sender, view);
+        return true;
 }

@@ -26,8 +26,10 @@ void driver_add_table(Bus *bus, const MethodTable *table, void *user);
 /**
  * driver_message() - BusHooks.driver_message: a message to the driver, or to nobody, that the
  * verdict let through
+ *
+ * Return: false when the sender got an error; messages that are no calls are at most ignored.
  */
-void driver_message(Bus *bus, Connection *sender, const Message *message);
+bool driver_message(Bus *bus, Connection *sender, const Message *message);
 
 /* An interface as it is served. */
 typedef struct DriverTable {

@@ -22,7 +22,8 @@
 #define NAME_BEFORE_HELLO ":not.active.yet"
 
 /* One message on its way. */
-typedef struct Trip {
+typedef struct Trip Trip;
+struct Trip {
         Bus *bus;
         Connection *sender;         /* NULL: the bus */
         Connection *addressed;      /* owner of the destination; NULL: none, or the driver */
@@ -31,7 +32,7 @@ typedef struct Trip {
         RouterFilter filter;        /* NULL: everybody may have it */
         void *filter_user;
         PolicyVerdict verdict;      /* of the last question */
-} Trip;
+};
 
 static const PolicySubject *subject_of(const Connection *connection) {
         return connection ? &connection->subject : NULL;
@@ -87,6 +88,52 @@ static void capture(Trip *trip) {
         match_index_find(trip->bus->monitor_matches, &query, found_monitor, trip);
 }
 
+/*
+ * What monitors see later than it came: a Hello with the name that it brings, and a message that
+ * starts a service after the request to start it. Whatever the bus sends next comes after it.
+ */
+static void capture_later(Trip *trip) {
+        if (G_UNLIKELY(!list_is_empty(&trip->bus->monitors)))
+                trip->bus->uncaptured = trip;
+}
+
+static void capture_now(Bus *bus) {
+        Trip *trip = g_steal_pointer(&bus->uncaptured);
+
+        if (G_LIKELY(!trip))
+                return;
+        if (trip->sender->state == CONNECTION_ACTIVE)
+                trip->stamp = &trip->sender->stamp;
+        capture(trip);
+}
+
+/* Monitors learn what a receiver did not get from an error that nobody else sees. */
+static void capture_refusal(Trip *trip, Outcome outcome) {
+        const MessageView *view = &trip->message->view;
+        Message error;
+        Trip report = { .bus = trip->bus,
+                        .addressed = trip->sender,
+                        .message = &error,
+                        .stamp = &trip->bus->stamp };
+
+        if (G_LIKELY(list_is_empty(&trip->bus->monitors)) || trip->verdict.filtered)
+                return;
+        g_auto(Writer) body;
+        g_autofree char *text = outcome_error_text(outcome, view, &trip->verdict);
+        writer_init(&body);
+        writer_add_string(&body, text);
+        writer_finish(&body,
+                      &(MessageHeader){ .type = MESSAGE_TYPE_ERROR,
+                                        .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
+                                        .serial = bus_next_serial(trip->bus),
+                                        .reply_serial = view->serial,
+                                        .error_name = outcome_error_name(outcome, view),
+                                        .destination = unique_of(trip->sender).data },
+                      &error);
+        capture(&report);
+        message_clear(&error);
+}
+
 static void send_copy(Trip *trip, Connection *receiver) {
         PolicyQuery query = { .receiver = &receiver->subject };
 
@@ -94,8 +141,14 @@ static void send_copy(Trip *trip, Connection *receiver) {
                 return;
         if (trip->filter && !trip->filter(receiver, trip->filter_user))
                 return;
-        if (!decide(trip, &query) || (trip->message->fds && !connection_can_receive_fds(receiver)))
+        if (!decide(trip, &query)) {
+                capture_refusal(trip, OUTCOME_DENIED);
                 return;
+        }
+        if (trip->message->fds && !connection_can_receive_fds(receiver)) {
+                capture_refusal(trip, OUTCOME_NO_FDS);
+                return;
+        }
         /* a receiver whose queue is full loses broadcasts, nobody else does */
         (void)send_to(trip, receiver);
 }
@@ -248,7 +301,10 @@ static Outcome activate(Trip *trip) {
 
 static Outcome to_name(Trip *trip) {
         trip->addressed = connection_find(trip->bus, trip->message->view.destination);
-        capture(trip);
+        if (trip->addressed)
+                capture(trip);
+        else
+                capture_later(trip);
         if (trip->message->view.type > MESSAGE_TYPE_SIGNAL)
                 return OUTCOME_UNKNOWN_TYPE;
         return trip->addressed ? send_unicast(trip) : activate(trip);
@@ -259,18 +315,34 @@ static bool is_hello(const MessageView *view) {
                (!view->interface.data || wire_string_is(view->interface, DBUS_BUS_NAME));
 }
 
+/* As with the reference implementation, monitors get what a signal leads to before the signal. */
+static bool handle_by_driver(Trip *trip) {
+        Bus *bus = trip->bus;
+        bool is_signal = trip->message->view.type == MESSAGE_TYPE_SIGNAL;
+
+        if (is_signal)
+                bus->uncaptured = NULL;
+        bool handled = bus->hooks.driver_message(bus, trip->sender, trip->message);
+        if (is_signal)
+                capture(trip);
+        return handled;
+}
+
 static Outcome to_driver(Trip *trip) {
         PolicyQuery query = { .to_driver = true };
 
-        capture(trip);
+        if (G_UNLIKELY(trip->sender->state == CONNECTION_AUTHENTICATED ||
+                       trip->message->view.type == MESSAGE_TYPE_SIGNAL))
+                capture_later(trip);
+        else
+                capture(trip);
         if (trip->sender->state == CONNECTION_AUTHENTICATED && !is_hello(&trip->message->view))
                 return OUTCOME_NO_HELLO;
         if (trip->message->view.type > MESSAGE_TYPE_SIGNAL)
                 return OUTCOME_UNKNOWN_TYPE;
         if (!decide(trip, &query))
                 return OUTCOME_DENIED;
-        trip->bus->hooks.driver_message(trip->bus, trip->sender, trip->message);
-        if (trip->sender->state == CONNECTION_ACTIVE)
+        if (handle_by_driver(trip) && trip->sender->state == CONNECTION_ACTIVE)
                 send_to_eavesdroppers(trip);
         return OUTCOME_OK;
 }
@@ -283,7 +355,7 @@ static Outcome to_nobody(Trip *trip) {
                 return broadcast(trip);
         case MESSAGE_TYPE_METHOD_CALL:
                 capture(trip);
-                trip->bus->hooks.driver_message(trip->bus, trip->sender, trip->message);
+                (void)trip->bus->hooks.driver_message(trip->bus, trip->sender, trip->message);
                 return OUTCOME_OK;
         default:
                 return OUTCOME_OK;
@@ -337,6 +409,7 @@ void router_route(Bus *bus, Connection *sender, const Message *message) {
                         connection_close(sender);
                 else
                         answer(&trip, to_driver(&trip));
+                capture_now(bus);
                 return;
         }
         if (G_UNLIKELY(sender->state != CONNECTION_ACTIVE)) {
@@ -345,6 +418,7 @@ void router_route(Bus *bus, Connection *sender, const Message *message) {
         }
         outcome = destination.data ? to_name(&trip) : to_nobody(&trip);
         answer(&trip, outcome);
+        capture_now(bus);
 }
 
 void router_deliver(Bus *bus, Connection *sender, const Message *message) {
@@ -374,16 +448,28 @@ static uint32_t broadcast_serial(Bus *bus) {
         return serial != 0 ? serial : 1;
 }
 
+static void send_captured(Trip *trip, Connection *receiver) {
+        PolicyQuery query = { .receiver = &receiver->subject,
+                              .reply_expected = trip->message->view.reply_serial != 0 };
+
+        if (receiver->state == CONNECTION_CLOSED)
+                return;
+        if (!decide(trip, &query))
+                capture_refusal(trip, OUTCOME_DENIED);
+        else if (trip->message->fds && !connection_can_receive_fds(receiver))
+                capture_refusal(trip, OUTCOME_NO_FDS);
+        else
+                (void)send_to(trip, receiver);
+}
+
 static void send_own(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body) {
         Message message;
         Trip trip = { .bus = bus, .addressed = receiver, .message = &message, .stamp = &bus->stamp };
-        PolicyQuery query = { .receiver = &receiver->subject, .reply_expected = header->reply_serial != 0 };
 
+        capture_now(bus);
         writer_finish(body, header, &message);
         capture(&trip);
-        if (receiver->state != CONNECTION_CLOSED && decide(&trip, &query) &&
-            (!message.fds || connection_can_receive_fds(receiver)))
-                (void)send_to(&trip, receiver);
+        send_captured(&trip, receiver);
         message_clear(&message);
 }
 
@@ -456,6 +542,21 @@ void router_call(Bus *bus, Connection *receiver, const MessageHeader *header, Wr
         send_own(bus, receiver, &full, body);
 }
 
+void router_request_start(Bus *bus, Connection *starter, const MessageHeader *header, Writer *body,
+                          bool again) {
+        Message message;
+        Trip trip = { .bus = bus, .addressed = starter, .message = &message, .stamp = &bus->stamp };
+        MessageHeader full = *header;
+
+        full.serial = bus_next_serial(bus);
+        writer_finish(body, &full, &message);
+        if (!again)
+                capture(&trip);
+        if (starter)
+                send_captured(&trip, starter);
+        message_clear(&message);
+}
+
 void router_broadcast_signal(Bus *bus, const char *interface, const char *member, Writer *body, RouterFilter filter,
                              void *user) {
         Message message;
@@ -473,6 +574,7 @@ void router_broadcast_signal(Bus *bus, const char *interface, const char *member
                                         .interface = interface,
                                         .member = member },
                       &message);
+        capture_now(bus);
         capture(&trip);
         (void)broadcast(&trip);
         message_clear(&message);

@@ -54,6 +54,16 @@ void router_deliver(Bus *bus, Connection *sender, const Message *message);
 /** router_call() - a method call of the bus itself to @receiver (systemd activation, agents); no reply is waited for */
 void router_call(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body);
 
+/**
+ * router_request_start() - a message that asks for the start of a service
+ * @starter: who shall start it; NULL: is not there yet, so that only monitors learn of it
+ * @again:   monitors have got it before
+ *
+ * Monitors get it before the message that needs the service, as with the reference implementation.
+ */
+void router_request_start(Bus *bus, Connection *starter, const MessageHeader *header, Writer *body,
+                          bool again);
+
 /** router_expire_replies() - answers calls whose reply_timeout is over with NoReply */
 void router_expire_replies(Bus *bus);
 

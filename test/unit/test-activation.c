@@ -57,7 +57,7 @@ static void services_changed(void *host) {
         ((Fixture *)host)->n_changes++;
 }
 
-static bool ask_systemd(void *host, const char *unit) {
+static bool ask_systemd(void *host, const char *unit, bool again G_GNUC_UNUSED) {
         Fixture *fixture = host;
 
         if (fixture->systemd)
