@@ -12,9 +12,9 @@
  *
  * One sendmsg() sends them all, and the blocks go back to a pool. When the kernel takes less, what is left is charged to
  * the receiver, its references into the arena become copies, and the transport is congested: from then on each block
- * belongs to one sender and is charged to it as well, until the queue has drained. A block with descriptors starts a
- * system call of its own, since they arrive with the first byte of one; it holds no other message, so that it can be
- * dropped as a whole when the kernel refuses the descriptors.
+ * belongs to one sender, is charged to it as well and counts for its share, until the queue has drained. A block with
+ * descriptors starts a system call of its own, since they arrive with the first byte of one; it holds no other message,
+ * so that it can be dropped as a whole when the kernel refuses the descriptors.
  */
 #include "wire/transport.h"
 
@@ -30,6 +30,7 @@
 #define LARGE_BLOCK (16u << 10) /* and for who gets more */
 #define POOL_BYTES (256u << 10) /* of each kind, kept for the next turns */
 #define IOV_MAX_PER_SEND 64
+#define OF_BUS_MAX (4u << 20)   /* unread answers of the bus beyond which a connection is not read either */
 #define ARENA_ALIGN 64
 
 struct OutBlock {
@@ -41,7 +42,9 @@ struct OutBlock {
         FdSet *fds;             /* ref; go with the first byte */
         ListNode of_sender;     /* in sender->charged */
         Transport *sender;      /* charged for n_charged bytes; NULL: the bus, gone, or turn mode */
+        Share *share;           /* counted, of that sender; stays when it goes; NULL: the bus, or turn mode */
         size_t n_charged;       /* charged to the receiver (and the sender); 0 in turn mode */
+        Transport *from;        /* turn mode: sender of all that is in it; NULL: several, or the bus */
         struct Pool *pool;      /* where it goes to be used again; NULL: freed */
         bool is_reference;      /* data is not in own[] */
         bool continues;         /* goes on with the message of the block before it */
@@ -94,6 +97,10 @@ void transport_init(Transport *transport, int fd, Quota *quota) {
 static void block_refund(Transport *receiver, OutBlock *block, size_t n_bytes, unsigned n_fds) {
         quota_refund(receiver->quota, QUOTA_OUTGOING_BYTES, n_bytes);
         quota_refund(receiver->quota, QUOTA_OUTGOING_FDS, n_fds);
+        if (block->share)
+                share_refund(block->share, n_bytes, n_fds);
+        else
+                receiver->n_of_bus -= n_bytes;
         if (!block->sender)
                 return;
         quota_refund(block->sender->quota, QUOTA_INCOMING_BYTES, n_bytes);
@@ -107,6 +114,8 @@ static unsigned block_n_fds(const OutBlock *block) {
 static void block_free(Transport *receiver, OutBlock *block) {
         if (block->n_charged > 0)
                 block_refund(receiver, block, block->n_charged, block_n_fds(block));
+        if (block->share)
+                share_put(&receiver->shares, block->share);
         list_remove(&block->of_sender);
         payload_unref(block->payload);
         fdset_unref(block->fds);
@@ -184,7 +193,7 @@ void transport_trim(void) {
 static TransportResult keep_fds(Transport *transport, const struct cmsghdr *control) {
         unsigned n = (unsigned)((control->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         const int *fds = (const int *)(const void *)CMSG_DATA(control);
-        bool keep = transport->reads_fds && transport->n_in_fds + n <= FDSET_MAX;
+        bool keep = transport->reads_fds && transport->n_in_fds + n <= transport->max_fds;
 
         if (!keep) {
                 for (unsigned i = 0; i < n; i++)
@@ -247,11 +256,28 @@ static TransportResult receive_into(Transport *transport, uint8_t *to, size_t n_
         return TRANSPORT_OK;
 }
 
+/* What was held comes again as if it had just been received; it may be more than a rest, which is what room is for. */
+static TransportResult read_held(Transport *transport, InputArena *arena) {
+        uint8_t *to = arena->bytes + arena->used;
+
+        memcpy(to, transport->rest, transport->n_rest);
+        transport->window = to;
+        transport->n_window = transport->n_rest;
+        arena->used += (transport->n_rest + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+        transport->n_rest = 0;
+        g_clear_pointer(&transport->rest, g_free);
+        transport->is_held = false;
+        transport->is_busy = true;
+        return TRANSPORT_OK;
+}
+
 TransportResult transport_read(Transport *transport, InputArena *arena) {
         size_t n;
 
         transport->window = NULL;
         transport->n_window = 0;
+        if (G_UNLIKELY(transport->is_held))
+                return read_held(transport, arena);
         if (transport->large) {
                 Payload *large = transport->large;
                 TransportResult result = receive_into(transport, payload_bytes(large) + transport->n_large,
@@ -372,6 +398,16 @@ TransportResult transport_read_done(Transport *transport) {
         return TRANSPORT_OK;
 }
 
+void transport_hold(Transport *transport) {
+        transport->is_busy = true;
+        if (transport->n_window == 0)
+                return;
+        transport->rest = g_memdup2(transport->window, transport->n_window);
+        transport->n_rest = (uint32_t)transport->n_window;
+        transport->n_window = 0;
+        transport->is_held = true;
+}
+
 /* --- output --- */
 
 static OutBlock *push(Transport *transport, OutBlock *block) {
@@ -397,10 +433,11 @@ static OutBlock *push_pooled(Transport *transport, Pool *pool) {
         return push(transport, block);
 }
 
-static OutBlock *push_reference(Transport *transport, const Message *message) {
+static OutBlock *push_reference(Transport *transport, const Message *message, Transport *from) {
         OutBlock *block = g_new0(OutBlock, 1);
 
         block->is_reference = block->continues = true;
+        block->from = from;
         block->data = message_view_body(&message->view);
         block->n = message->view.n_body;
         if (message->payload)
@@ -448,7 +485,7 @@ static OutBlock *push_in_turn(Transport *transport, size_t n) {
 }
 
 static bool append_in_turn(Transport *transport, const Message *message, const MessageStamp *stamp,
-                           StampForm form) {
+                           StampForm form, Transport *sender) {
         bool with_body = message->view.n_body <= COPY_MAX;
         size_t n = message_stamped_header_size(&message->view, stamp, form) +
                    (with_body ? message->view.n_body : 0);
@@ -460,20 +497,29 @@ static bool append_in_turn(Transport *transport, const Message *message, const M
                         return false;
         }
         write_message(block, message, stamp, form, with_body);
+        transport->n_turn += (uint32_t)n;
         if (message->fds) {
                 block->fds = fdset_ref(message->fds);
+                block->from = sender;
                 block->room = 0;
         }
-        if (!with_body)
-                push_reference(transport, message);
+        if (!with_body) {
+                push_reference(transport, message, sender);
+                transport->n_turn += message->view.n_body;
+        }
         return true;
 }
 
 static void charge(Transport *transport, OutBlock *block, size_t n_bytes, unsigned n_fds, Transport *sender) {
         if (sender && !block->sender) {
                 block->sender = sender;
+                block->share = share_get(&transport->shares, sender->account);
                 list_append(&sender->charged, &block->of_sender);
         }
+        if (block->share)
+                share_charge(block->share, n_bytes, n_fds);
+        else
+                transport->n_of_bus += n_bytes;
         quota_charge_over(transport->quota, QUOTA_OUTGOING_BYTES, n_bytes);
         quota_charge_over(transport->quota, QUOTA_OUTGOING_FDS, n_fds);
         if (sender) {
@@ -484,16 +530,31 @@ static void charge(Transport *transport, OutBlock *block, size_t n_bytes, unsign
 }
 
 bool transport_queue_is_full(const Transport *transport) {
-        return transport->congested && (!quota_has_room(transport->quota, QUOTA_OUTGOING_BYTES, 1) ||
-                                        !quota_has_room(transport->quota, QUOTA_OUTGOING_FDS, 1));
+        return transport->congested && (!quota_has_room(transport->quota, QUOTA_OUTGOING_BYTES, 0) ||
+                                        !quota_has_room(transport->quota, QUOTA_OUTGOING_FDS, 0));
 }
 
-bool transport_owes_too_much(const Transport *transport) {
+/* Whether the sender's share of a congested queue has room. The bus has no share; only the whole limit binds it. */
+static bool may_add(const Transport *transport, const Message *message, const Transport *sender) {
+        const Quota *quota = transport->quota;
+
+        if (transport_queue_is_full(transport))
+                return false;
+        if (!sender)
+                return true;
+        return share_has_room(&transport->shares, sender->account, SHARE_BYTES,
+                              quota->limits->max[QUOTA_OUTGOING_BYTES], quota->used[QUOTA_OUTGOING_BYTES]) &&
+               (!message->fds ||
+                share_has_room(&transport->shares, sender->account, SHARE_FDS,
+                               quota->limits->max[QUOTA_OUTGOING_FDS], quota->used[QUOTA_OUTGOING_FDS]));
+}
+
+bool transport_owes(const Transport *transport) {
         const Quota *quota = transport->quota;
         uint64_t arriving = transport->large ? transport->large->n_bytes : 0;
 
-        if (list_is_empty(&transport->charged))
-                return false;
+        if (transport->n_of_bus > MIN(OF_BUS_MAX, quota->limits->max[QUOTA_OUTGOING_BYTES] / 4))
+                return true;
         if (quota->used[QUOTA_INCOMING_BYTES] - arriving > quota->limits->max[QUOTA_INCOMING_BYTES])
                 return true;
         return !quota_has_room(quota, QUOTA_INCOMING_FDS, 0) ||
@@ -523,7 +584,7 @@ static bool append_kept(Transport *transport, const Message *message, const Mess
         bool shared = message->payload && view->n_body > COPY_MAX;
         size_t n = message_stamped_header_size(view, stamp, form) + (shared ? 0 : view->n_body);
 
-        if (transport_queue_is_full(transport))
+        if (!may_add(transport, message, sender))
                 return false;
         OutBlock *block = kept_block(transport, n, sender, message->fds != NULL);
         if (!block)
@@ -535,7 +596,7 @@ static bool append_kept(Transport *transport, const Message *message, const Mess
         }
         charge(transport, block, n, block_n_fds(block), sender);
         if (shared) {
-                OutBlock *body = push_reference(transport, message);
+                OutBlock *body = push_reference(transport, message, NULL);
 
                 charge(transport, body, body->n, 0, sender);
         }
@@ -545,7 +606,7 @@ static bool append_kept(Transport *transport, const Message *message, const Mess
 bool transport_append(Transport *transport, const Message *message, const MessageStamp *stamp, StampForm form,
                       Transport *sender) {
         if (G_LIKELY(!transport->congested))
-                return append_in_turn(transport, message, stamp, form);
+                return append_in_turn(transport, message, stamp, form, sender);
         return append_kept(transport, message, stamp, form, sender);
 }
 
@@ -645,13 +706,14 @@ static bool keep_output(Transport *transport) {
                 }
                 if (block->n_charged == 0) {
                         block->room = 0;
-                        charge(transport, block, block->n, block_n_fds(block), NULL);
+                        charge(transport, block, block->n, block_n_fds(block), block->from);
                 }
         }
         return true;
 }
 
 TransportResult transport_flush(Transport *transport) {
+        transport->n_turn = 0;
         transport->gets_much = transport->head && (transport->head->next || transport->head->n > SMALL_BLOCK);
         while (transport->head) {
                 ssize_t n = send_some(transport);

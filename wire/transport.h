@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/quota.h"
 #include "wire/message.h"
+#include "wire/shares.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,7 @@ typedef struct InputArena {
 
 #define INPUT_ARENA_SIZE (1u << 20)
 #define INPUT_READ_MAX (256u << 10) /* bytes one transport reads in one turn */
+#define TRANSPORT_TURN_MAX (64u << 10) /* bytes that may be queued without asking the kernel to take them */
 
 void input_arena_init(InputArena *arena);
 void input_arena_clear(InputArena *arena);
@@ -47,6 +49,7 @@ typedef struct Transport {
         bool has_eof;
         bool gets_much;         /* its last turn's output did not fit in one small block */
         bool is_busy;           /* the last read filled its buffer: there may be more */
+        bool is_held;           /* rest has whole messages: they come first, before anything is received */
         uint8_t n_in_fds;       /* descriptors that belong to messages not complete yet */
         uint32_t max_message;   /* max_message_size */
         uint32_t max_fds;       /* max_message_unix_fds */
@@ -60,6 +63,10 @@ typedef struct Transport {
         OutBlock *head, *tail;  /* owned; output in order */
         Quota *quota;           /* borrowed; of this connection */
         ListNode charged;       /* OutBlock.of_sender: what others hold that this one has sent */
+        uint32_t n_turn;        /* bytes queued since the last flush, while not congested */
+        uint64_t n_of_bus;      /* bytes that wait, charged to no sender: what the bus has said */
+        HashTable shares;       /* Share.node: what others have waiting; empty unless congested */
+        ShareAccount account;   /* as a sender */
 } Transport;
 
 /** transport_init() - takes over @fd, a connected non-blocking AF_UNIX stream socket */
@@ -89,6 +96,13 @@ TransportResult transport_read(Transport *transport, InputArena *arena);
  */
 TransportResult transport_next(Transport *transport, Message *ret_message);
 
+/**
+ * transport_hold() - to be called between messages: those that are not cut out yet wait for the next read
+ *
+ * is_busy is set: there is something to read, though the socket will not say so.
+ */
+void transport_hold(Transport *transport);
+
 /** transport_peek() - raw input for authentication: all that is in the window; then transport_consume() what was used */
 const uint8_t *transport_peek(const Transport *transport, size_t *ret_n_bytes);
 void transport_consume(Transport *transport, size_t n_used);
@@ -104,7 +118,9 @@ TransportResult transport_read_done(Transport *transport);
  * Copies small messages; large bodies are referenced until the end of the turn, when transport_flush() sends or
  * keeps them. A message that is too much for a queue which has room left is still taken, as the reference does.
  *
- * Return: false when the queue of the receiver is full already, or there is no memory; nothing is queued then.
+ * Room is the receiver's limit and, while it is congested, the share that the sender may have of it (wire/shares.h).
+ *
+ * Return: false when the queue of the receiver has no room already, or there is no memory; nothing is queued then.
  */
 bool transport_append(Transport *transport, const Message *message, const MessageStamp *stamp, StampForm form,
                       Transport *sender) G_GNUC_WARN_UNUSED_RESULT;
@@ -124,8 +140,22 @@ TransportResult transport_flush(Transport *transport);
 /** transport_queue_is_full() - whether the queue holds its limit; a message for it would be refused. Cheap */
 bool transport_queue_is_full(const Transport *transport);
 
-/** transport_owes_too_much() - whether more of its messages wait for others than max_incoming_bytes or _fds allow */
-bool transport_owes_too_much(const Transport *transport);
+bool transport_owes(const Transport *transport);
+
+/**
+ * transport_owes_too_much() - whether no more may be read from it for now
+ *
+ * More of its messages wait for others than max_incoming_bytes or _fds allow, or it does not read what the bus
+ * answers. Costs nothing for those that have nothing waiting.
+ */
+static inline bool transport_owes_too_much(const Transport *transport) {
+        return (transport->congested || !list_is_empty(&transport->charged)) && transport_owes(transport);
+}
+
+/** transport_wants_flush() - whether so much was queued that it must not wait for the end of the turn */
+static inline bool transport_wants_flush(const Transport *transport) {
+        return transport->n_turn > TRANSPORT_TURN_MAX;
+}
 
 /** transport_has_output() - whether anything waits to be sent */
 static inline bool transport_has_output(const Transport *transport) {

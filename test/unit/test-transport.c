@@ -379,31 +379,110 @@ static void test_borrowed_body_is_kept(void) {
         end_clear(&end);
 }
 
-static void test_full_queue_refuses(void) {
-        static const QuotaLimits tight = { .max = { 100000, 10, 100000, 10, 1, 1, 1, 1, 1 } };
-        uint32_t n_taken = 0;
-        End end, sender;
-
-        end_init(&end, &tight);
-        end_init(&sender, &tight);
-        for (;; n_taken++) {
+/* Appends messages of @n_body bytes until one is refused. Return: bytes that wait then. */
+static uint64_t fill(End *end, Transport *sender, size_t n_body) {
+        for (uint32_t serial = 1;; serial++) {
                 Message message;
                 bool taken;
 
-                make_message(&message, n_taken + 1, 20000, -1);
-                taken = transport_append(&end.transport, &message, stamp(), STAMP_SENDER, &sender.transport);
+                make_message(&message, serial, n_body, -1);
+                taken = transport_append(&end->transport, &message, stamp(), STAMP_SENDER, sender);
                 message_clear(&message);
                 if (!taken)
-                        break;
-                g_assert_cmpuint(n_taken, <, 1000);
-                g_assert_cmpint(transport_flush(&end.transport), ==, TRANSPORT_OK);
+                        return end->quota.used[QUOTA_OUTGOING_BYTES];
+                g_assert_cmpuint(serial, <, 1000);
+                g_assert_cmpint(transport_flush(&end->transport), ==, TRANSPORT_OK);
         }
-        g_assert_true(transport_queue_is_full(&end.transport));
+}
+
+static void test_full_queue_refuses(void) {
+        static const QuotaLimits tight = { .max = { 100000, 10, 100000, 10, 1, 1, 1, 1, 1 } };
+        End end;
+
+        end_init(&end, &tight);
         /* at most one message more than the limit is held */
-        g_assert_cmpuint(end.quota.used[QUOTA_OUTGOING_BYTES], <, 100000 + 21000);
-        /* the sender may go first: what waits is the receiver's alone then */
-        end_clear(&sender);
-        g_assert_cmpuint(end.quota.used[QUOTA_OUTGOING_BYTES], >, 90000);
+        g_assert_cmpuint(fill(&end, NULL, 20000), <, 100000 + 21000);
+        g_assert_true(transport_queue_is_full(&end.transport));
+        end_clear(&end);
+}
+
+/* One sender cannot fill a queue, nor can many of one user, and there is room for the next one always. */
+static void test_fair_shares(void) {
+        static const QuotaLimits tight = { .max = { 1u << 30, 10, 1000000, 10, 1, 1, 1, 1, 1 } };
+        uint64_t before, after;
+        End end, senders[6];
+
+        end_init(&end, &tight);
+        for (unsigned i = 0; i < G_N_ELEMENTS(senders); i++) {
+                end_init(&senders[i], &tight);
+                senders[i].transport.account = (ShareAccount){ .user = i < 4 ? 1000 : 1001, .sender = i };
+        }
+        before = fill(&end, &senders[0].transport, 1000);
+        g_assert_cmpuint(before, >, 370000);
+        g_assert_cmpuint(before, <, 380000);
+        /* going does not give a share back that still waits */
+        end_clear(&senders[0]);
+        for (unsigned i = 1; i < 4; i++) {
+                after = fill(&end, &senders[i].transport, 1000);
+                g_assert_cmpuint(after, >, before);
+                before = after;
+        }
+        g_assert_cmpuint(before, <, 760000);
+        after = fill(&end, &senders[4].transport, 1000);
+        g_assert_cmpuint(after, >, before + 80000);
+        /* the bus itself may use the rest */
+        g_assert_false(transport_queue_is_full(&end.transport));
+        g_assert_cmpuint(fill(&end, NULL, 1000), >, 1000000);
+        g_assert_true(transport_queue_is_full(&end.transport));
+        g_assert_cmpuint(fill(&end, &senders[5].transport, 1000), <, 1002000);
+        for (unsigned i = 1; i < G_N_ELEMENTS(senders); i++)
+                end_clear(&senders[i]);
+        end_clear(&end);
+}
+
+/* What cannot be cut out now comes first in the next read, which asks the socket for nothing. */
+static void test_held_messages(void) {
+        Message message, in;
+        InputArena arena;
+        End end;
+
+        end_init(&end, &roomy);
+        input_arena_init(&arena);
+        for (uint32_t serial = 1; serial <= 3; serial++) {
+                make_message(&message, serial, 100, -1);
+                client_sends(&end, &message);
+                message_clear(&message);
+        }
+        g_assert_cmpint(transport_read(&end.transport, &arena), ==, TRANSPORT_OK);
+        for (uint32_t serial = 1; serial <= 3; serial++) {
+                g_assert_cmpint(transport_next(&end.transport, &in), ==, TRANSPORT_OK);
+                g_assert_cmpuint(in.view.serial, ==, serial);
+                transport_hold(&end.transport);
+                g_assert_true(end.transport.is_busy);
+                input_arena_reset(&arena);
+                if (serial < 3)
+                        g_assert_cmpint(transport_read(&end.transport, &arena), ==, TRANSPORT_OK);
+        }
+        g_assert_cmpint(transport_read(&end.transport, &arena), ==, TRANSPORT_MORE);
+        input_arena_clear(&arena);
+        end_clear(&end);
+}
+
+/* Who does not read what the bus answers is not read from either. */
+static void test_unread_answers(void) {
+        static const QuotaLimits tight = { .max = { 100000, 10, 400000, 10, 1, 1, 1, 1, 1 } };
+        Message message;
+        End end;
+
+        end_init(&end, &tight);
+        make_message(&message, 1, 30000, -1);
+        while (!transport_owes_too_much(&end.transport)) {
+                g_assert_true(transport_append(&end.transport, &message, stamp(), STAMP_SENDER, NULL));
+                g_assert_cmpint(transport_flush(&end.transport), ==, TRANSPORT_OK);
+                g_assert_false(transport_queue_is_full(&end.transport));
+        }
+        g_assert_cmpuint(end.quota.used[QUOTA_OUTGOING_BYTES], <, 100000 + 31000);
+        message_clear(&message);
         end_clear(&end);
 }
 
@@ -493,6 +572,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/wire/transport/order-through-congestion", test_order_through_congestion);
         g_test_add_func("/wire/transport/borrowed-body-is-kept", test_borrowed_body_is_kept);
         g_test_add_func("/wire/transport/full-queue-refuses", test_full_queue_refuses);
+        g_test_add_func("/wire/transport/fair-shares", test_fair_shares);
+        g_test_add_func("/wire/transport/held-messages", test_held_messages);
+        g_test_add_func("/wire/transport/unread-answers", test_unread_answers);
         g_test_add_func("/wire/transport/sender-owes", test_sender_owes);
         g_test_add_func("/wire/transport/fds-go-with-message", test_fds_go_with_message);
         g_test_add_func("/wire/transport/peer-gone", test_peer_gone);
