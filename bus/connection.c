@@ -4,8 +4,8 @@
  *
  * A connection is read when epoll says so, once a turn. When the read filled its buffer it is "busy" and read again
  * in the next turn, after all others had theirs; when what it has sent already waits for slow receivers beyond its
- * limit it is "paused" until they have caught up. Sockets are edge-triggered: whatever was not read until EAGAIN or a
- * short read must be on one of these two lists.
+ * limit, or it does not read what the bus answers, it is "paused" until that has changed. Sockets are edge-triggered:
+ * whatever was not read until EAGAIN or a short read must be on one of these two lists.
  *
  * Closing only marks: registries are left and memory is freed at the end of the turn, so that nobody who holds a
  * Connection in this turn has it taken away.
@@ -167,6 +167,9 @@ bool connection_register(Connection *connection) {
         g_snprintf(connection->unique, sizeof connection->unique, ":1.%" G_GUINT64_FORMAT, connection->id - 1);
         hash_table_add(&bus->connections, &connection->by_id, hash_u64(connection->id));
         name_owner_set_unique(&connection->names, wire_string(connection->unique));
+        connection->transport.account = (ShareAccount){
+                .user = connection->instance ? (uintptr_t)connection->instance : uid, .sender = connection->id
+        };
         reply_peer_init(&connection->replies, &connection->quota, connection->id);
         message_stamp_init(&connection->stamp, connection->unique,
                            connection->instance ? connection->instance->path : "/");
@@ -233,6 +236,11 @@ static bool continue_auth(Connection *connection) {
         return connection->sasl->state != SASL_DONE || authenticated(connection);
 }
 
+/* Whoever has hung up can send no more than the socket holds by now, and all of it was sent before. */
+static bool must_wait(const Connection *connection) {
+        return transport_owes_too_much(&connection->transport) && !connection->peer_hung_up;
+}
+
 /* Messages of one read, each all the way through the router. */
 static TransportResult route_messages(Connection *connection) {
         TransportResult result;
@@ -243,6 +251,10 @@ static TransportResult route_messages(Connection *connection) {
                 message_clear(&message);
                 if (connection->state == CONNECTION_CLOSED)
                         return TRANSPORT_CLOSED;
+                if (G_UNLIKELY(must_wait(connection))) {
+                        transport_hold(&connection->transport);
+                        return TRANSPORT_OK;
+                }
         }
         if (result != TRANSPORT_MORE)
                 return result;
@@ -282,7 +294,7 @@ static void watch_pending_fds(Connection *connection) {
 static void connection_read(Connection *connection) {
         Bus *bus = connection->bus;
 
-        if (transport_owes_too_much(&connection->transport)) {
+        if (must_wait(connection)) {
                 set_busy(connection, &bus->paused);
                 return;
         }
@@ -347,6 +359,11 @@ bool connection_send(Connection *connection, const Message *message, const Messa
                      Transport *sender) {
         if (!transport_append(&connection->transport, message, stamp, form, sender))
                 return false;
+        if (G_UNLIKELY(transport_wants_flush(&connection->transport))) {
+                list_remove(&connection->touched);
+                flush(connection);
+                return true;
+        }
         if (!list_is_linked(&connection->touched))
                 list_append(&connection->bus->touched, &connection->touched);
         return true;
