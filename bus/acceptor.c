@@ -70,7 +70,12 @@ static void acceptor_ready(LoopSource *source, uint32_t events) {
         Acceptor *acceptor = CONTAINER_OF(source, Acceptor, source);
         Bus *bus = acceptor->bus;
 
-        (void)events;
+        /* Its manager has shut the socket down. That is told also while nobody is accepted, again and
+         * again. */
+        if (acceptor->instance && !(events & EPOLLIN)) {
+                registry_listen_failed(bus->registry, acceptor->instance, ESHUTDOWN);
+                return;
+        }
         if (bus->n_incomplete >= bus->config->limits.max_incomplete_connections) {
                 stop_all(bus);
                 return;

@@ -419,16 +419,35 @@ static bool refuse(Activation *activation, const Waiter *waiter, const char *err
         return false;
 }
 
+/* Why charge() did not. */
+static const char *find_limit(const Quota *quota, const Message *message) {
+        if (!quota_has_room(quota, QUOTA_ACTIVATIONS, 1) || !message)
+                return "max_pending_service_starts";
+        if (!quota_has_room(quota, QUOTA_INCOMING_BYTES, message->view.n_bytes))
+                return "max_incoming_bytes";
+        return "max_incoming_unix_fds";
+}
+
+static bool refuse_limit(Activation *activation, const Waiter *waiter, const Message *message,
+                         const char *limit) {
+        const PolicyVerdict verdict = { .layer = POLICY_LAYER_LIMIT, .rule = limit };
+        const PolicyQuery query = { .sender = &waiter->caller->subject,
+                                    .message = message,
+                                    .activation = true };
+        g_autofree char *text =
+                g_strdup_printf("What waits for services is more than %s allows", limit);
+
+        activation->bus->hooks.denied(activation->bus, &query, &verdict);
+        return refuse(activation, waiter, ERROR_LIMITS_EXCEEDED, text);
+}
+
 /* Charges and copies what is to be parked. Return: false when the caller got an error. */
 static bool admit(Activation *activation, Waiter *waiter, const Message *message) {
         if (activation->n_requests >= activation->bus->config->limits.max_pending_service_starts)
-                return refuse(activation, waiter, ERROR_LIMITS_EXCEEDED,
-                              "As many services are being started as may be "
-                              "(max_pending_service_starts)");
+                return refuse_limit(activation, waiter, message, "max_pending_service_starts");
         if (!charge(&waiter->caller->quota, message))
-                return refuse(activation, waiter, ERROR_LIMITS_EXCEEDED,
-                              "This connection waits with as much as it may for services that are "
-                              "being started");
+                return refuse_limit(activation, waiter, message,
+                                    find_limit(&waiter->caller->quota, message));
         if (!message)
                 return true;
         waiter->message = message_copy(message);

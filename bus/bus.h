@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/quota.h"
 #include "bus/loop.h"
 #include "bus/match-index.h"
@@ -40,8 +41,10 @@ typedef struct BusHooks {
         void (*activate)(Bus *bus, Connection *sender, const Message *message);
         /* a denial or limit to be recorded (log, Denied signal) */
         void (*denied)(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
-        /* ReloadConfig: takes over all of the configuration as it is now, or nothing and sets @error */
-        bool (*reload)(Bus *bus, GError **error);
+        /* a peer may not connect, to the socket of @instance unless that is NULL: to be recorded */
+        void (*connect_denied)(Bus *bus, Identity *identity, Instance *instance, const PolicyVerdict *verdict);
+        /* ReloadConfig: the configuration is to be read again; @caller is answered, and goes on, when that is done */
+        void (*reload)(Bus *bus, Connection *caller, uint32_t serial);
         /* a contained observer asks for a name: whether it may know it (true when uncontained) */
         bool (*sees_name)(Bus *bus, Connection *observer, WireString name);
 } BusHooks;
@@ -68,6 +71,7 @@ struct Bus {
         ListNode acceptors;        /* Acceptor.all, bus/acceptor.c */
         bool accepting_stopped;    /* too many before Hello, or no descriptors left */
         LoopTimer accept_timer;
+        LogRate connect_denial_rate; /* of those who come over no container's socket */
         HashTable users;           /* connections per uid, bus/connection.c */
 
         Names names;

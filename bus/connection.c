@@ -125,10 +125,33 @@ static void start_sasl(Connection *connection, const char *guid) {
         sasl_init(connection->sasl, mechanisms, connection->identity->uid, guid, true);
 }
 
+/*
+ * Why the socket of @instance does not take this peer. Of one that takes none any more there is
+ * nothing to tell.
+ */
+static void report_refusal(Bus *bus, Instance *instance, Identity *identity) {
+        PolicyVerdict verdict = { .layer = POLICY_LAYER_CONTAINER };
+        g_autofree char *rule = NULL;
+        const char *limit = NULL;
+        uint64_t value;
+
+        if (instance->state != INSTANCE_LISTENING)
+                return;
+        if (instance_allows_uid(instance, identity->uid))
+                limit = registry_find_limit(bus->registry, instance, &value);
+        if (limit) {
+                verdict.layer = POLICY_LAYER_LIMIT;
+                verdict.rule = rule = g_strdup_printf("%s=%" G_GUINT64_FORMAT, limit, value);
+        }
+        bus->hooks.connect_denied(bus, identity, instance, &verdict);
+}
+
 Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *instance) {
         g_autoptr(Identity) identity = identity_new_from_socket(fd);
 
         if (!identity || (instance && !registry_connection_opened(bus->registry, instance, identity->uid))) {
+                if (identity)
+                        report_refusal(bus, instance, identity);
                 close(fd);
                 return NULL;
         }

@@ -163,29 +163,18 @@ static void request_header(void *host, void *connection) {
 }
 
 static void limit_reached(void *host, void *caller, const char *limit, uint64_t value) {
-        const Connection *connection = caller;
-        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "limit reached");
+        Bus *bus = host;
+        Connection *connection = caller;
+        unsigned n_left_out;
 
-        (void)host;
+        if (!log_rate_allow(&connection->denial_rate, loop_now_usec(bus->loop), &n_left_out))
+                return;
+        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "limit reached");
         log_record_add(record, "Limit", limit);
         log_record_add_number(record, "Value", value);
         log_record_add(record, "Sender", connection->unique);
         if (connection->identity)
                 log_record_add_number(record, "UID", connection->identity->uid);
-        log_record_submit(record);
-}
-
-static void connection_refused(void *host, Instance *instance, const char *limit, uint64_t value) {
-        Bus *bus = host;
-        unsigned n_left_out;
-
-        if (!log_rate_allow(&instance->refusal_rate, loop_now_usec(bus->loop), &n_left_out))
-                return;
-        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "limit reached");
-        log_record_add(record, "Limit", limit);
-        log_record_add_number(record, "Value", value);
-        log_record_add(record, "Path", instance->path);
-        log_record_add(record, "AppId", instance->app_id);
         if (n_left_out > 0)
                 log_record_add_number(record, "LeftOut", n_left_out);
         log_record_submit(record);
@@ -229,7 +218,6 @@ void containers_host_new(Bus *bus) {
                                                   .grants_of = grants_of,
                                                   .request_header = request_header,
                                                   .limit_reached = limit_reached,
-                                                  .connection_refused = connection_refused,
                                                   .server_failed = server_failed };
         bus->registry = registry_new(&bus->containers->host);
         driver_add_table(bus, &containers_interface, bus->registry);

@@ -169,7 +169,8 @@ static void init_hooks(Bus *bus) {
                                  .can_activate = can_activate,
                                  .activate = activate,
                                  .denied = denials_report,
-                                 .reload = context_reload,
+                                 .connect_denied = denials_report_connect,
+                                 .reload = request_reload,
                                  .sees_name = containers_host_sees_name };
 }
 

@@ -15,15 +15,17 @@ static Connection *connection_of(const PolicySubject *subject) {
         return subject ? CONTAINER_OF(subject, Connection, subject) : NULL;
 }
 
-static void fill_sender(Denial *denial, const Connection *sender) {
-        Identity *identity = sender->identity;
-
-        denial->sender = sender->unique[0] ? sender->unique : NULL;
+static void fill_identity(Denial *denial, Identity *identity) {
         denial->has_uid = identity->uid != IDENTITY_NO_UID;
         denial->uid = identity->uid;
         denial->has_pid = identity->pid > 0;
         denial->pid = (uint32_t)identity->pid;
         denial->label = identity_get_label(identity);
+}
+
+static void fill_sender(Denial *denial, const Connection *sender) {
+        denial->sender = sender->unique[0] ? sender->unique : NULL;
+        fill_identity(denial, sender->identity);
 }
 
 static void fill_message(Denial *denial, const MessageView *view) {
@@ -43,21 +45,15 @@ static void fill_verdict(Denial *denial, const PolicyVerdict *verdict) {
         denial->line = verdict->line;
 }
 
-static const Instance *fill_instance(Denial *denial, const Connection *sender, const Connection *receiver) {
-        const Instance *instance = sender ? sender->instance : NULL;
-
-        if (!instance && receiver)
-                instance = receiver->instance;
+static void fill_instance(Denial *denial, const Instance *instance) {
         if (!instance)
-                return NULL;
+                return;
         denial->type = instance->type;
         denial->app_id = instance->app_id;
         denial->instance_id = instance->instance_id;
-        return instance;
 }
 
-static void write_log(Bus *bus, Connection *source, const Denial *denial, bool allowed) {
-        LogRate *rate = source->instance ? &source->instance->denial_rate : &source->denial_rate;
+static void write_log(Bus *bus, LogRate *rate, const Denial *denial, bool allowed) {
         unsigned n_left_out;
 
         if (!log_rate_allow(rate, loop_now_usec(bus->loop), &n_left_out))
@@ -69,17 +65,23 @@ static void write_log(Bus *bus, Connection *source, const Denial *denial, bool a
         log_record_submit(record);
 }
 
+static void emit(Bus *bus, const Instance *instance, const Denial *denial) {
+        if (instance && instance->state != INSTANCE_REMOVED)
+                containers_emit_denied(bus->registry, instance, denial);
+}
+
 /* A record goes to the account of the contained end, where there is one. */
 static void publish(Bus *bus, Connection *sender, Connection *receiver, Denial *denial, bool allowed) {
         Connection *source = sender ? sender : receiver;
-        const Instance *instance = fill_instance(denial, sender, receiver);
 
         if (receiver && receiver->instance && !(sender && sender->instance))
                 source = receiver;
-        if (source)
-                write_log(bus, source, denial, allowed);
-        if (instance && instance->state != INSTANCE_REMOVED)
-                containers_emit_denied(bus->registry, instance, denial);
+        if (!source)
+                return;
+        fill_instance(denial, source->instance);
+        write_log(bus, source->instance ? &source->instance->denial_rate : &source->denial_rate,
+                  denial, allowed);
+        emit(bus, source->instance, denial);
 }
 
 void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict) {
@@ -94,10 +96,26 @@ void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *ver
                 fill_sender(&denial, sender);
         else
                 denial.sender = DBUS_BUS_NAME;
-        fill_message(&denial, &query->message->view);
+        if (query->message)
+                fill_message(&denial, &query->message->view);
+        if (query->message)
+                denial.receiver = query->message->view.destination.data;
+        if (receiver && receiver->unique[0])
+                denial.receiver = receiver->unique;
         fill_verdict(&denial, verdict);
-        denial.receiver = receiver && receiver->unique[0] ? receiver->unique : query->message->view.destination.data;
         publish(bus, sender, receiver, &denial, verdict->allowed);
+}
+
+void denials_report_connect(Bus *bus, Identity *identity, Instance *instance,
+                            const PolicyVerdict *verdict) {
+        Denial denial = { .message_type = "connect" };
+
+        fill_identity(&denial, identity);
+        fill_verdict(&denial, verdict);
+        fill_instance(&denial, instance);
+        write_log(bus, instance ? &instance->refusal_rate : &bus->connect_denial_rate, &denial,
+                  verdict->allowed);
+        emit(bus, instance, &denial);
 }
 
 void denials_report_own(Bus *bus, Connection *connection, WireString name, const PolicyVerdict *verdict) {

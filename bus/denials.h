@@ -10,5 +10,8 @@
 /** denials_report() - BusHooks.denied; also for a verdict that only wants to be logged */
 void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
 
+/** denials_report_connect() - BusHooks.connect_denied; @instance is the one whose socket it was, or NULL */
+void denials_report_connect(Bus *bus, Identity *identity, Instance *instance, const PolicyVerdict *verdict);
+
 /** denials_report_own() - the same for a name that @connection may not own */
 void denials_report_own(Bus *bus, Connection *connection, WireString name, const PolicyVerdict *verdict);

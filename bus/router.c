@@ -374,16 +374,24 @@ static void report_limit(Trip *trip, const char *limit, uint64_t value) {
         trip->bus->hooks.denied(trip->bus, &query, &verdict);
 }
 
-static void answer(Trip *trip, Outcome outcome) {
-        const MessageView *view = &trip->message->view;
+static void report_outcome(Trip *trip, Outcome outcome) {
         const ConfigLimits *limits = &trip->bus->config->limits;
 
-        if (G_LIKELY(outcome == OUTCOME_OK))
-                return;
-        if (outcome == OUTCOME_QUEUE_FULL)
+        if (outcome == OUTCOME_QUEUE_FULL && trip->message->fds &&
+            !quota_has_room(&trip->addressed->quota, QUOTA_OUTGOING_FDS, 1))
+                report_limit(trip, "max_outgoing_unix_fds", limits->max_outgoing_unix_fds);
+        else if (outcome == OUTCOME_QUEUE_FULL)
                 report_limit(trip, "max_outgoing_bytes", limits->max_outgoing_bytes);
         if (outcome == OUTCOME_TOO_MANY_CALLS)
                 report_limit(trip, "max_replies_per_connection", limits->max_replies_per_connection);
+}
+
+static void answer(Trip *trip, Outcome outcome) {
+        const MessageView *view = &trip->message->view;
+
+        if (G_LIKELY(outcome == OUTCOME_OK))
+                return;
+        report_outcome(trip, outcome);
         g_autofree char *text = outcome_error_text(outcome, view, &trip->verdict);
         router_send_error(trip->bus, trip->sender, view, outcome_error_name(outcome, view), text);
 }

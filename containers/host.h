@@ -92,10 +92,6 @@ typedef struct ContainersHost {
         /* limit_reached() - logs that @caller was refused because of a <limit> */
         void (*limit_reached)(void *host, void *caller, const char *limit, uint64_t value);
 
-        /* connection_refused() - logs that there was one connection more than @limit allows */
-        void (*connection_refused)(void *host, Instance *instance, const char *limit,
-                                   uint64_t value);
-
         /* server_failed() - logs why a living server is gone; @error is an errno or 0 */
         void (*server_failed)(void *host, const Instance *instance, const char *reason, int error);
 } ContainersHost;

@@ -48,7 +48,7 @@ struct Instance {
         size_t n_uids;
         ListNode connections;      /* for the host, which makes it a list in listen_add() */
         LogRate denial_rate;       /* for the host */
-        LogRate refusal_rate;      /* for the host; of connections over the limit */
+        LogRate refusal_rate;      /* for the host; of connections that it did not accept */
 
         /* for registry.c */
         struct Registry *registry; /* borrowed; NULL: never added, or removed */

@@ -417,9 +417,8 @@ bool registry_add(Registry *registry, MethodCall *call, ServerArguments *argumen
         return true;
 }
 
-/* The limit in the way of one more connection; NULL: none. */
-static const char *find_limit(const Registry *registry, const Instance *instance,
-                              uint64_t *ret_value) {
+const char *registry_find_limit(const Registry *registry, const Instance *instance,
+                                uint64_t *ret_value) {
         const ConfigLimits *limits = &registry->host->config->limits;
 
         *ret_value = limits->max_connections_per_container;
@@ -430,16 +429,11 @@ static const char *find_limit(const Registry *registry, const Instance *instance
 }
 
 bool registry_connection_opened(Registry *registry, Instance *instance, uid_t uid) {
-        const char *limit;
         uint64_t value;
 
-        if (instance->state != INSTANCE_LISTENING || !instance_allows_uid(instance, uid))
+        if (instance->state != INSTANCE_LISTENING || !instance_allows_uid(instance, uid) ||
+            registry_find_limit(registry, instance, &value))
                 return false;
-        limit = find_limit(registry, instance, &value);
-        if (limit) {
-                registry->host->connection_refused(registry->host->host, instance, limit, value);
-                return false;
-        }
         instance->n_connections++;
         return true;
 }

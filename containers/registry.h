@@ -72,6 +72,15 @@ bool registry_connection_opened(Registry *registry, Instance *instance,
                                 uid_t uid) G_GNUC_WARN_UNUSED_RESULT;
 
 /**
+ * registry_find_limit() - what is in the way of one more connection, for the record of a refused one
+ * @ret_value: set when there is something
+ *
+ * Return: name of a limit, constant; NULL: none.
+ */
+const char *registry_find_limit(const Registry *registry, const Instance *instance,
+                                uint64_t *ret_value);
+
+/**
  * registry_connection_authenticated() - it is past authentication and keeps the server alive from
  * now on
  */

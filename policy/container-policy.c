@@ -120,6 +120,11 @@ static bool test_see(const ServiceGrants *grants, uint64_t container, const void
         return service_grants_see(grants, container);
 }
 
+static bool test_call(const ServiceGrants *grants, uint64_t container, const void *argument) {
+        (void)argument;
+        return service_grants_call(grants, container);
+}
+
 static bool test_fds(const ServiceGrants *grants, uint64_t container, const void *argument) {
         (void)argument;
         return service_grants_may_send_fds(grants, container);
@@ -241,6 +246,18 @@ bool container_policy_decide_own(const PolicySubject *subject, WireString name,
             container_rules_own(policy->rules, name))
                 return true;
         return refuse(policy, suggest(CONTAINER_RULE_OWN, name, NULL), ret_verdict);
+}
+
+bool container_policy_decide_start(const PolicySubject *subject, WireString name,
+                                   PolicyVerdict *ret_verdict) {
+        const ContainerPolicy *policy = subject->container;
+
+        *ret_verdict = (PolicyVerdict){ .allowed = true };
+        if ((policy->flags & CONTAINER_POLICY_UNRESTRICTED) ||
+            container_rules_call_name(policy->rules, name) ||
+            test_named(policy, name, NULL, test_call, NULL))
+                return true;
+        return refuse(policy, suggest(CONTAINER_RULE_CALL, name, NULL), ret_verdict);
 }
 
 bool container_policy_driver_allows(const MessageView *view) {

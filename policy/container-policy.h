@@ -63,6 +63,14 @@ bool container_policy_decide_own(const PolicySubject *subject, WireString name,
                                  PolicyVerdict *ret_verdict);
 
 /**
+ * container_policy_decide_start() - whether a contained @subject may start the service of @name
+ *
+ * For StartServiceByName: any rule or opt-in with CALL for the name will do.
+ */
+bool container_policy_decide_start(const PolicySubject *subject, WireString name,
+                                   PolicyVerdict *ret_verdict);
+
+/**
  * container_policy_driver_allows() - whether a contained connection may call this member of the
  * driver
  *

@@ -213,6 +213,12 @@ bool container_rules_see(const ContainerRules *rules, const NameSet *names) {
                (names && test_names(rules, names, has_flags, &flags));
 }
 
+bool container_rules_call_name(const ContainerRules *rules, WireString name) {
+        const uint32_t flags = CONTAINER_RULE_CALL;
+
+        return has_flags(&rules->all, &flags) || test_text(rules, name, has_flags, &flags);
+}
+
 bool container_rules_own(const ContainerRules *rules, WireString name) {
         const uint32_t flags = CONTAINER_RULE_OWN;
 

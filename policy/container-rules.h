@@ -60,5 +60,8 @@ bool container_rules_see_name(const ContainerRules *rules, WireString name);
 /** container_rules_see() - whether any rule covers a connection with @names */
 bool container_rules_see(const ContainerRules *rules, const NameSet *names);
 
+/** container_rules_call_name() - whether any CALL rule covers @name, for whatever path and interface */
+bool container_rules_call_name(const ContainerRules *rules, WireString name);
+
 /** container_rules_own() - whether @name may be requested */
 bool container_rules_own(const ContainerRules *rules, WireString name);

@@ -151,6 +151,15 @@ bool service_grants_see(const ServiceGrants *grants, uint64_t container) {
         return find_set(grants, GRANTS_FOR_ALL) || find_set(grants, container);
 }
 
+static bool set_has_call(const GrantSet *set) {
+        return set && (set->targets.somewhere.plain & CONTAINER_RULE_CALL);
+}
+
+bool service_grants_call(const ServiceGrants *grants, uint64_t container) {
+        return set_has_call(find_set(grants, GRANTS_FOR_ALL)) ||
+               set_has_call(find_set(grants, container));
+}
+
 static bool set_has_fds(const GrantSet *set) {
         return set && set->targets.somewhere.with_fds != 0;
 }

@@ -57,6 +57,9 @@ bool service_grants_allow(const ServiceGrants *grants, uint64_t container,
 /** service_grants_see() - whether anything at all was granted to @container */
 bool service_grants_see(const ServiceGrants *grants, uint64_t container);
 
+/** service_grants_call() - whether any rule with CALL was granted to @container */
+bool service_grants_call(const ServiceGrants *grants, uint64_t container);
+
 /** service_grants_may_send_fds() - whether any rule with SEND_UNIX_FDS was granted to @container */
 bool service_grants_may_send_fds(const ServiceGrants *grants, uint64_t container);
 

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import (CALL, FDS, INTERFACE, NOT_CONTAINER, RECEIVE, SERVICE, SUBTREE, Server,
+from containers import (CALL, FDS, INTERFACE, NOT_CONTAINER, RECEIVE, SEE, SERVICE, SUBTREE, Server,
                         removal, rule, watch_removal, world)
 from harness import test
 
@@ -98,6 +98,20 @@ def start_by_name(t):
     t.equal(contained.bus('ListActivatableNames').body[0], [rawbus.BUS, SERVICE], 'what it sees')
     t.equal(t.returned(contained.bus('StartServiceByName', 'su', SERVICE, 0)), (1,), 'start')
     t.failed(contained.bus('StartServiceByName', 'su', OTHER, 0), 'ServiceUnknown', 'another')
+    quit_service(t, bus)
+
+
+@test('3/only CALL lets a contained StartServiceByName start a service')
+def start_needs_call(t):
+    bus, _ = services(t, (SERVICE, None), (OTHER, 'receive'))
+    server = Server(t, bus, [rule(SEE | RECEIVE, SERVICE)])
+    contained = server.connect()
+    t.failed(contained.bus('StartServiceByName', 'su', SERVICE, 0), 'AccessDenied', 'seen')
+    t.failed(contained.bus('StartServiceByName', 'su', OTHER, 0), 'AccessDenied', 'an opt-in')
+    t.contains(bus.log(), 'Rule="call com.example.Service"', 'log')
+    t.returned(server.manager.bus('AddServerRules', 'oa(usos)', server.path,
+                                  [rule(CALL, SERVICE, '/only', 'a.b')], interface=INTERFACE))
+    t.equal(t.returned(contained.bus('StartServiceByName', 'su', SERVICE, 0)), (1,), 'CALL')
     quit_service(t, bus)
 
 

@@ -152,14 +152,6 @@ static inline void fake_limit_reached(void *data, void *caller, const char *limi
         g_string_append_printf(fake->events, "limit %s %" G_GUINT64_FORMAT ";", limit, value);
 }
 
-static inline void fake_connection_refused(void *data, Instance *instance, const char *limit,
-                                           uint64_t value) {
-        FakeHost *fake = data;
-
-        (void)instance;
-        g_string_append_printf(fake->events, "refused %s %" G_GUINT64_FORMAT ";", limit, value);
-}
-
 static inline void fake_server_failed(void *data, const Instance *instance, const char *reason,
                                       int error) {
         FakeHost *fake = data;
@@ -203,7 +195,6 @@ static inline void fake_host_init(FakeHost *fake) {
                                        .grants_of = fake_grants_of,
                                        .request_header = fake_request_header,
                                        .limit_reached = fake_limit_reached,
-                                       .connection_refused = fake_connection_refused,
                                        .server_failed = fake_server_failed };
         fake->registry = registry_new(&fake->host);
 }

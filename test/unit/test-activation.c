@@ -22,7 +22,8 @@ typedef struct Fixture {
         GPtrArray *told; /* owned; "started 1 5", "deliver 1 7", "failed 1 5 TimedOut", "ask UNIT" */
         bool systemd; /* org.freedesktop.systemd1 has an owner */
         unsigned n_changes;
-        char *last_text; /* owned; of the last error */
+        char *last_text;  /* owned; of the last error */
+        char *last_limit; /* owned; of the last record */
 } Fixture;
 
 static void deliver(void *host, uint64_t caller_id, const Message *message) {
@@ -100,6 +101,15 @@ static void add_services(const Fixture *fixture) {
         add_service(fixture, "a.Unit", "/bin/false", "SystemdService=unit.service");
 }
 
+static void denied(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict) {
+        Fixture *fixture = CONTAINER_OF(bus, Fixture, bus);
+
+        g_assert_nonnull(query->sender);
+        g_assert_cmpint(verdict->layer, ==, POLICY_LAYER_LIMIT);
+        g_free(fixture->last_limit);
+        fixture->last_limit = g_strdup(verdict->rule);
+}
+
 static void set_up(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         const ActivationHost host = { .deliver = deliver,
                                       .started = started,
@@ -120,6 +130,7 @@ static void set_up(Fixture *fixture, const void *data G_GNUC_UNUSED) {
                 fixture->callers[i].id = i + 1;
                 quota_init(&fixture->callers[i].quota, NULL, &bus->limits, 1);
         }
+        bus->hooks.denied = denied;
         bus->activation = activation_new(bus, &host);
         activation_reload(bus->activation, bus->config);
         g_assert_cmpuint(fixture->n_changes, ==, 0);
@@ -318,6 +329,7 @@ static void test_limit(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         start(fixture, 1, 3, "a.Zero");
         send(fixture, 2, 4, "a.Slow");
         expect(fixture, "failed 2 4 LimitsExceeded");
+        g_assert_cmpstr(fixture->last_limit, ==, "max_pending_service_starts");
         /* what nobody waits for any more still counts, once for each name */
         activation_connection_gone(fixture->bus.activation, &fixture->callers[0]);
         send(fixture, 2, 5, "a.Slow");
@@ -334,11 +346,13 @@ static void test_quota(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         fixture->bus.limits.max[QUOTA_INCOMING_BYTES] = 10;
         send(fixture, 1, 1, "a.Slow");
         expect(fixture, "failed 1 1 LimitsExceeded");
+        g_assert_cmpstr(fixture->last_limit, ==, "max_incoming_bytes");
         g_assert_cmpuint(used(fixture, 1, QUOTA_ACTIVATIONS), ==, 0);
         fixture->bus.limits.max[QUOTA_ACTIVATIONS] = 1;
         start(fixture, 1, 2, "a.Slow");
         start(fixture, 1, 3, "a.Slow");
         expect(fixture, "failed 1 3 LimitsExceeded");
+        g_assert_cmpstr(fixture->last_limit, ==, "max_pending_service_starts");
 }
 
 static void test_caller_gone(Fixture *fixture, const void *data G_GNUC_UNUSED) {
