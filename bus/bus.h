@@ -43,8 +43,8 @@ typedef struct BusHooks {
         void (*denied)(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
         /* a peer may not connect, to the socket of @instance unless that is NULL: to be recorded */
         void (*connect_denied)(Bus *bus, Identity *identity, Instance *instance, const PolicyVerdict *verdict);
-        /* ReloadConfig: the configuration is to be read again; @caller is answered, and goes on, when that is done */
-        void (*reload)(Bus *bus, Connection *caller, uint32_t serial);
+        /* ReloadConfig: takes over all of the configuration as it is now, or nothing and sets @error */
+        bool (*reload)(Bus *bus, GError **error);
         /* a contained observer asks for a name: whether it may know it (true when uncontained) */
         bool (*sees_name)(Bus *bus, Connection *observer, WireString name);
 } BusHooks;

@@ -170,7 +170,7 @@ static void init_hooks(Bus *bus) {
                                  .activate = activate,
                                  .denied = denials_report,
                                  .connect_denied = denials_report_connect,
-                                 .reload = request_reload,
+                                 .reload = context_reload,
                                  .sees_name = containers_host_sees_name };
 }
 
