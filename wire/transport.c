@@ -207,14 +207,14 @@ static TransportResult keep_fds(Transport *transport, const struct cmsghdr *cont
 }
 
 /* Return: bytes that came, 0 for end of file, -errno; TRANSPORT_INVALID through @ret_fds. */
-static ssize_t receive(Transport *transport, uint8_t *to, size_t n_max, TransportResult *ret_fds, bool *ret_had_fds) {
+static ssize_t receive(Transport *transport, struct iovec *iov, unsigned n_iov, TransportResult *ret_fds,
+                       bool *ret_had_fds) {
         union {
                 struct cmsghdr header;
                 char bytes[CMSG_SPACE(FDSET_MAX * sizeof(int))];
         } control;
-        struct iovec iov = { .iov_base = to, .iov_len = n_max };
-        struct msghdr msg = { .msg_iov = &iov,
-                              .msg_iovlen = 1,
+        struct msghdr msg = { .msg_iov = iov,
+                              .msg_iovlen = n_iov,
                               .msg_control = &control,
                               .msg_controllen = sizeof control };
         ssize_t n = recvmsg(transport->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -236,10 +236,11 @@ static ssize_t receive(Transport *transport, uint8_t *to, size_t n_max, Transpor
         return n;
 }
 
-static TransportResult receive_into(Transport *transport, uint8_t *to, size_t n_max, size_t *ret_n) {
+static TransportResult receive_into(Transport *transport, struct iovec *iov, unsigned n_iov, size_t *ret_n) {
         TransportResult fds;
         bool had_fds;
-        ssize_t n = receive(transport, to, n_max, &fds, &had_fds);
+        size_t n_max = iov[0].iov_len + (n_iov > 1 ? iov[1].iov_len : 0);
+        ssize_t n = receive(transport, iov, n_iov, &fds, &had_fds);
 
         *ret_n = 0;
         if (n == -EAGAIN || n == -EINTR || n == -EWOULDBLOCK) {
@@ -256,19 +257,37 @@ static TransportResult receive_into(Transport *transport, uint8_t *to, size_t n_
         return TRANSPORT_OK;
 }
 
+static void open_window(Transport *transport, InputArena *arena, uint8_t *bytes, size_t n_bytes) {
+        transport->window = bytes;
+        transport->n_window = n_bytes;
+        arena->used += (n_bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+}
+
 /* What was held comes again as if it had just been received; it may be more than a rest, which is what room is for. */
 static TransportResult read_held(Transport *transport, InputArena *arena) {
         uint8_t *to = arena->bytes + arena->used;
 
         memcpy(to, transport->rest, transport->n_rest);
-        transport->window = to;
-        transport->n_window = transport->n_rest;
-        arena->used += (transport->n_rest + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+        open_window(transport, arena, to, transport->n_rest);
         transport->n_rest = 0;
         g_clear_pointer(&transport->rest, g_free);
         transport->is_held = false;
         transport->is_busy = true;
         return TRANSPORT_OK;
+}
+
+/* The rest of a large message goes where it belongs, what follows it into the arena: so a short read is seen as one. */
+static TransportResult read_large(Transport *transport, InputArena *arena) {
+        Payload *large = transport->large;
+        size_t n, n_missing = large->n_bytes - transport->n_large;
+        struct iovec iov[2] = { { payload_bytes(large) + transport->n_large, n_missing },
+                                { arena->bytes + arena->used, INPUT_READ_MAX } };
+        TransportResult result = receive_into(transport, iov, 2, &n);
+
+        transport->n_large += (uint32_t)MIN(n, n_missing);
+        if (n > n_missing)
+                open_window(transport, arena, iov[1].iov_base, n - n_missing);
+        return result;
 }
 
 TransportResult transport_read(Transport *transport, InputArena *arena) {
@@ -278,16 +297,11 @@ TransportResult transport_read(Transport *transport, InputArena *arena) {
         transport->n_window = 0;
         if (G_UNLIKELY(transport->is_held))
                 return read_held(transport, arena);
-        if (transport->large) {
-                Payload *large = transport->large;
-                TransportResult result = receive_into(transport, payload_bytes(large) + transport->n_large,
-                                                      large->n_bytes - transport->n_large, &n);
-
-                transport->n_large += (uint32_t)n;
-                return result;
-        }
+        if (transport->large)
+                return read_large(transport, arena);
         uint8_t *to = arena->bytes + arena->used;
-        TransportResult result = receive_into(transport, to + transport->n_rest, INPUT_READ_MAX, &n);
+        struct iovec iov = { to + transport->n_rest, INPUT_READ_MAX };
+        TransportResult result = receive_into(transport, &iov, 1, &n);
         if (result != TRANSPORT_OK)
                 return result;
         if (transport->n_rest > 0) {
@@ -296,9 +310,7 @@ TransportResult transport_read(Transport *transport, InputArena *arena) {
                 transport->n_rest = 0;
                 g_clear_pointer(&transport->rest, g_free);
         }
-        transport->window = to;
-        transport->n_window = n;
-        arena->used += (n + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+        open_window(transport, arena, to, n);
         return TRANSPORT_OK;
 }
 

@@ -138,6 +138,39 @@ static void test_cut_anywhere(gconstpointer data) {
         input_arena_clear(&arena);
 }
 
+/* What comes behind a large message, in the same read as its end, is not lost and not delivered before it. */
+static void test_behind_large(void) {
+        InputArena arena;
+        Message large, small, in;
+        uint32_t expected = 1;
+        End end;
+
+        input_arena_init(&arena);
+        end_init(&end, &roomy);
+        make_message(&large, 1, 120000, -1);
+        make_message(&small, 2, 10, -1);
+        send_all(end.peer, large.view.bytes, 50000);
+        for (unsigned part = 0; part < 2; part++) {
+                while (transport_read(&end.transport, &arena) == TRANSPORT_OK) {
+                        while (transport_next(&end.transport, &in) == TRANSPORT_OK) {
+                                g_assert_cmpuint(in.view.serial, ==, expected++);
+                                message_clear(&in);
+                        }
+                        g_assert_cmpint(transport_read_done(&end.transport), ==, TRANSPORT_OK);
+                        input_arena_reset(&arena);
+                }
+                if (part > 0)
+                        break;
+                send_all(end.peer, large.view.bytes + 50000, large.view.n_bytes - 50000);
+                send_all(end.peer, small.view.bytes, small.view.n_bytes);
+        }
+        g_assert_cmpuint(expected, ==, 3);
+        message_clear(&large);
+        message_clear(&small);
+        end_clear(&end);
+        input_arena_clear(&arena);
+}
+
 static void test_garbage(void) {
         static const char garbage[64] = "GET / HTTP/1.0\r\n\r\n";
         InputArena arena;
@@ -563,6 +596,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/wire/transport/pipelined", test_pipelined);
         g_test_add_data_func("/wire/transport/cut-small", GSIZE_TO_POINTER(5), test_cut_anywhere);
         g_test_add_data_func("/wire/transport/cut-large", GSIZE_TO_POINTER(100000), test_cut_anywhere);
+        g_test_add_func("/wire/transport/behind-large", test_behind_large);
         g_test_add_func("/wire/transport/garbage", test_garbage);
         g_test_add_func("/wire/transport/too-long", test_too_long);
         g_test_add_func("/wire/transport/hang-up", test_hang_up);
