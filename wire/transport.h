@@ -28,7 +28,7 @@ typedef struct InputArena {
 } InputArena;
 
 #define INPUT_ARENA_SIZE (1u << 20)
-#define INPUT_READ_MAX (256u << 10) /* bytes one transport reads in one turn */
+#define INPUT_READ_MAX (64u << 10) /* bytes one transport reads in one turn */
 #define TRANSPORT_TURN_MAX (64u << 10) /* bytes that may be queued without asking the kernel to take them */
 
 void input_arena_init(InputArena *arena);
