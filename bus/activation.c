@@ -441,9 +441,18 @@ static bool refuse_limit(Activation *activation, const Waiter *waiter, const Mes
         return refuse(activation, waiter, ERROR_LIMITS_EXCEEDED, text);
 }
 
+/* The limit is that of all together; a container may have a quarter of it. */
+static bool may_wait(const Activation *activation, const Connection *caller) {
+        uint64_t limit = activation->bus->config->limits.max_pending_service_starts;
+        const Quota *container = caller->quota.parent;
+
+        return activation->n_requests < limit &&
+               (!container || container->used[QUOTA_ACTIVATIONS] < (limit + 3) / 4);
+}
+
 /* Charges and copies what is to be parked. Return: false when the caller got an error. */
 static bool admit(Activation *activation, Waiter *waiter, const Message *message) {
-        if (activation->n_requests >= activation->bus->config->limits.max_pending_service_starts)
+        if (!may_wait(activation, waiter->caller))
                 return refuse_limit(activation, waiter, message, "max_pending_service_starts");
         if (!charge(&waiter->caller->quota, message))
                 return refuse_limit(activation, waiter, message,
