@@ -24,3 +24,17 @@ AC_DEFUN([CONDUCTOR_SWITCH], [
 AC_ARG_ENABLE([$1], [AS_HELP_STRING([--enable-$1], [$2])], [], [enable_$1=no])
 AS_CASE([$enable_$1], [yes|no], [], [AC_MSG_ERROR([--enable-$1 takes yes or no])])
 ])
+
+# CONDUCTOR_FOLDER(NAME, FOLDER, HELP)
+# --with-NAME=DIR|no for files that systemd reads: below the prefix, so that nothing is ever installed
+# outside of it unasked. Sets $NAME, which is empty for no, here and in Makefiles.
+AC_DEFUN([CONDUCTOR_FOLDER], [
+AC_ARG_WITH([$1],
+            [AS_HELP_STRING([--with-$1=DIR|no], [folder for $3 @<:@PREFIX/lib/$2@:>@])],
+            [], [with_$1=yes])
+AS_CASE([$with_$1],
+        [yes], [$1='${prefix}/lib/$2'],
+        [no], [$1=],
+        [$1=$with_$1])
+AC_SUBST([$1])
+])
