@@ -1,0 +1,407 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Records of denials: doc/containers1.md, section 8."""
+
+import os
+import random
+import shlex
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+import rawbus
+from containers import (ANYBODY, CALL, FDS, INTERFACE, NAMESPACE, OWN, RECEIVE, SEE, SERVICE,
+                        SUBTREE, Server, add_server, refused_connection, rule, world)
+from harness import test
+
+IFACE = 'com.example.Iface'
+VERBS = {'see': SEE, 'call': CALL, 'receive': RECEIVE, 'own': OWN}
+
+
+def watch(connection):
+    connection.add_match(f"interface='{INTERFACE}',member='Denied'")
+
+
+def records(connection):
+    """All Denied signals so far, as (server, {key: value})."""
+    return [(m.body[0], {key: value.value for key, value in m.body[1].items()})
+            for m in connection.drain() if m.member == 'Denied' and m.interface == INTERFACE]
+
+
+def lines(bus, *parts):
+    """Records of the log that contain all of these texts."""
+    return [line for line in bus.log().splitlines()
+            if ' denied ' in line and all(part in line for part in parts)]
+
+
+def fields(line):
+    """A record's key=value pairs, as a shell would read them."""
+    return dict(word.split('=', 1) for word in shlex.split(line.partition(' denied ')[2]))
+
+
+def wait_line(t, bus, *parts):
+    t.true(harness.wait_until(lambda: lines(bus, *parts)), f'{parts} is not in {bus.log()}')
+    return lines(bus, *parts)[-1]
+
+
+def parse(text):
+    """A rule in text form as (usos): a second, plain reader of section 3."""
+    verbs, *words = text.split()
+    flags = sum(VERBS[verb] for verb in (['call', 'receive'] if verbs == 'talk' else
+                                         verbs.split('+')))
+    name, *words = words
+    path, interface = '/*', ''
+    for word in words:
+        if word == 'fds':
+            flags |= FDS
+        elif word[0] == '@':
+            path = word[1:]
+        else:
+            interface = word
+    if verbs == 'talk':
+        flags |= FDS
+    if path.endswith('/*'):
+        flags, path = flags | SUBTREE, path[:-2] or '/'
+    if name.endswith('.*'):
+        flags, name = flags | NAMESPACE, name[:-2]
+    return (flags, '' if name == '*' else name, path, interface)
+
+
+def add_rules(server, *rules):
+    return server.manager.bus('AddServerRules', 'oa(usos)', server.path, list(rules),
+                              interface=INTERFACE)
+
+
+# One record
+
+@test('8/a denied call: all keys, in the signal and in the log')
+def all_keys(t):
+    bus, server, contained, service = world(t, [rule(SEE, SERVICE)])
+    watcher = t.connect(bus)
+    watch(watcher)
+    contained.send(rawbus.call(SERVICE, '/x/y', IFACE, 'Method', 'hh', 0, 1, fds=t.pipe()))
+    contained.sync()
+    (path, record), = records(watcher)
+    t.equal(path, server.path, 'server')
+    label = record.pop('Label', None)
+    expected = {'Layer': 'container', 'Sender': contained.unique, 'PID': os.getpid(),
+                'UID': os.getuid(), 'Type': 'com.example.Sandbox', 'AppId': 'com.example.App',
+                'InstanceId': 'i1', 'Receiver': service.unique, 'MessageType': 'method_call',
+                'Path': '/x/y', 'Interface': IFACE, 'Member': 'Method', 'UnixFDs': 2,
+                'Rule': f'call {SERVICE} {IFACE}.Method @/x/y fds'}
+    t.equal(record, expected, 'signal')
+    logged = fields(wait_line(t, bus, 'Method'))
+    t.equal(logged.pop('Label', None), label, 'label')
+    t.equal(logged, {key: str(value) for key, value in expected.items()}, 'log')
+    t.equal(len(lines(bus)), 1, 'one record')
+
+
+@test('8/what the XML policy denies: rule, file and line')
+def xml_record(t):
+    bus, server, contained, service = world(t, [rule(CALL, '')], extra='''
+  <policy context="mandatory">
+    <deny send_interface="com.example.Forbidden"/>
+  </policy>
+''')
+    watcher = t.connect(bus)
+    watch(watcher)
+    t.failed(contained.call(SERVICE, '/x', 'com.example.Forbidden', 'M'), 'AccessDenied')
+    (path, record), = records(watcher)
+    with open(bus.config, encoding='utf-8') as config:
+        number = 1 + next(n for n, line in enumerate(config) if 'com.example.Forbidden' in line)
+    t.equal((path, record['Layer'], record['File'], record['Line']),
+            (server.path, 'xml', bus.config, number))
+    t.contains(record['Rule'], 'com.example.Forbidden', 'Rule')
+    t.failed(watcher.call(SERVICE, '/x', 'com.example.Forbidden', 'Outside'), 'AccessDenied')
+    t.contains(wait_line(t, bus, 'Outside'), f'Line={number}', 'nobody is contained')
+    t.equal(records(watcher), [], 'no signal then')
+    service.send(rawbus.call(contained.unique, '/x', 'com.example.Forbidden', 'Inwards'))
+    service.sync()
+    (path, record), = records(watcher)
+    t.equal((path, record['Sender'], record['Receiver']),
+            (server.path, service.unique, contained.unique), 'from outside')
+
+
+@test('8/a name that may not be owned')
+def own_record(t):
+    bus, server, contained, _ = world(t)
+    watcher = t.connect(bus)
+    watch(watcher)
+    t.failed(contained.bus('RequestName', 'su', 'com.example.Mine', 0), 'AccessDenied')
+    (path, record), = records(watcher)
+    t.equal((path, record['Layer'], record['MessageType'], record['Receiver'], record['Rule']),
+            (server.path, 'container', 'own', 'com.example.Mine', 'own com.example.Mine'))
+    t.equal(len(lines(bus, 'MessageType=own')), 1, 'log')
+
+
+@test('8/a forbidden member has no rule that would allow it')
+def forbidden_record(t):
+    bus, _, contained, _ = world(t)
+    watcher = t.connect(bus)
+    watch(watcher)
+    t.failed(contained.bus('ListServers', interface=INTERFACE), 'AccessDenied')
+    (_, record), = records(watcher)
+    t.equal((record['Layer'], record['Receiver'], record['Member'], 'Rule' in record),
+            ('container', rawbus.BUS, 'ListServers', False))
+
+
+@test('8/limits that a contained connection reaches')
+def limit_records(t):
+    bus, _, contained, service = world(t, [rule(CALL, ''), rule(OWN, '')], limits={
+        'max_replies_per_connection': 2, 'max_names_per_connection': 3})
+    watcher = t.connect(bus)
+    watch(watcher)
+    for _ in range(3):
+        contained.send(rawbus.call(SERVICE, '/x', IFACE, 'Waits'))
+    contained.sync()
+    (_, record), = records(watcher)
+    t.equal((record['Layer'], record['Rule'], record['Member'], record['Receiver']),
+            ('limit', 'max_replies_per_connection=2', 'Waits', service.unique))
+    for number in range(4):
+        contained.bus('RequestName', 'su', f'com.example.N{number}', 0)
+    (_, record), *_ = records(watcher)
+    t.equal((record['Layer'], record['Rule']), ('limit', 'max_names_per_connection=3'))
+    t.equal(len(lines(bus, 'Layer=limit', 'max_replies_per_connection=2')), 1, 'log')
+
+
+@test('8/a connection more than allowed')
+def connect_limit(t):
+    bus = t.bus(limits={'max_connections_per_container': 2})
+    watcher = t.connect(bus)
+    watch(watcher)
+    for named, limit in (({}, 'max_connections_per_container=2'),
+                         ({'MaxConnections': ('u', 1)}, 'MaxConnections=1')):
+        server = Server(t, bus, named=named)
+        for _ in range(int(limit[-1])):
+            server.connect()
+        t.true(refused_connection(t, server.address), limit)
+        (path, record), = records(watcher)
+        record.pop('Label', None)
+        t.equal((path, record), (server.path, {
+            'Layer': 'limit', 'PID': os.getpid(), 'UID': os.getuid(), 'MessageType': 'connect',
+            'Type': 'com.example.Sandbox', 'AppId': 'com.example.App', 'InstanceId': 'i1',
+            'Rule': limit}))
+        wait_line(t, bus, 'MessageType=connect', limit)
+
+
+@test('8/a uid that may not connect to a container (needs root)')
+def connect_uid(t):
+    harness.need_root()
+    bus = t.bus(extra=ANYBODY)
+    watcher, server = t.connect(bus), Server(t, bus)
+    watch(watcher)
+    run = t.run_as(65534, 'import containers, sys\n'
+                   'try: containers.rawbus.Connection(sys.argv[1])\n'
+                   'except containers.rawbus.Disconnected: print("refused")', server.address)
+    t.equal(run.out, 'refused\n', run.err)
+    (path, record), = records(watcher)
+    t.equal((path, record['Layer'], record['MessageType'], record['UID'], 'Rule' in record),
+            (server.path, 'container', 'connect', 65534, False))
+
+
+@test('8/a record for a permissive container says that nothing was denied')
+def permissive_record(t):
+    bus = t.bus()
+    service, manager = t.connect(bus), t.connect(bus)
+    service.own(SERVICE)
+    watch(manager)
+    server = Server(t, bus, manager=manager, named={'Permissive': ('b', True)})
+    contained = server.connect()
+    contained.send(rawbus.signal('/x', IFACE, 'S', destination=SERVICE))
+    contained.sync()
+    (_, record), = records(manager)
+    t.equal(record['Rule'], f'call {SERVICE} {IFACE}.S @/x')
+    t.equal(len([line for line in bus.log().splitlines() if ' reported ' in line]), 1, bus.log())
+    t.equal(lines(bus), [], 'denied')
+    add_rules(server, parse(record['Rule']))
+    contained.send(rawbus.signal('/x', IFACE, 'S', destination=SERVICE))
+    contained.sync()
+    t.equal(records(manager), [], 'nothing to report with the rule')
+
+
+# Who hears of it
+
+@test('8/Denied reaches the creator, root and the bus\'s user only (needs root)')
+def audience(t):
+    harness.need_root()
+    bus = t.bus(extra=ANYBODY)
+    watcher = t.connect(bus)
+    watch(watcher)
+    hears = ("""
+import containers, rawbus, socket, sys
+c = rawbus.Connection(sys.argv[1])
+c.add_match("member='Denied'")
+def heard():
+    return len([m for m in c.drain() if m.member == 'Denied'])
+print('READY', flush=True); sys.stdin.readline()
+others = heard()
+with socket.socket(socket.AF_UNIX) as listening:
+    listening.bind(b'')
+    listening.listen()
+    containers.add_server(c, {'ListenSocket': ('h', 0), 'Allow': ('a(usos)', [])}, [listening])
+    name = listening.getsockname()[1:].decode()
+rawbus.Connection('unix:abstract=' + name).bus('RequestName', 'su', 'com.example.Mine', 0)
+print(others, heard())
+""")
+    contained = Server(t, bus).connect()
+    t.run_as(65534, 'pass')                             # makes the folder of modules
+    other = t.spawn(['/usr/bin/python3', '-B', '-c', hears, bus.address], user=65534,
+                    group=65534, extra_groups=[], cwd='/', stdin=-1,
+                    env=dict(os.environ, PYTHONPATH=t.path('modules')))
+    t.equal(harness.read_line(other.stdout.fileno(), 20), 'READY')
+    t.failed(contained.bus('RequestName', 'su', 'com.example.Mine', 0), 'AccessDenied')
+    t.equal(len(records(watcher)), 1, 'root hears of its own')
+    out, err = other.communicate(b'\n', 20)
+    t.equal(out, b'0 1\n', f'what is not its own, what is: {err}')
+    t.equal(len(records(watcher)), 1, 'root hears of all')
+
+
+@test('8/the signal is sent for each, the log is limited for each instance')
+def rate(t):
+    bus, _, contained, _ = world(t)
+    other, watcher = Server(t, bus).connect(), t.connect(bus)
+    watch(watcher)
+    for _ in range(200):
+        contained.send(rawbus.signal('/x', IFACE, 'Flood', destination=SERVICE))
+    contained.sync()
+    t.equal(len(records(watcher)), 200, 'signals')
+    t.equal(len(lines(bus, 'Member=Flood')), 20, 'records')
+    other.send(rawbus.signal('/x', IFACE, 'Another', destination=SERVICE))
+    other.sync()
+    t.equal(len(lines(bus, 'Member=Another')), 1, 'another instance has its own')
+
+
+@test('8/a manager that runs into limits cannot flood the log')
+def limit_rate(t):
+    bus = t.bus(limits={'max_containers': 0})
+    manager = t.connect(bus)
+    for _ in range(100):
+        t.failed(add_server(manager), 'LimitsExceeded')
+    got = [line for line in bus.log().splitlines() if 'max_containers' in line]
+    t.equal(len(got), 20, 'records')
+
+
+@test('8/no value can forge a record')
+def forged(t):
+    bus, manager = (lambda b: (b, t.connect(b)))(t.bus())
+    evil = 'a" Rule=own\nx denied Layer=container \u2028\\'
+    contained = Server(t, bus, manager=manager, app=evil, instance='\x1b[31m').connect()
+    t.failed(contained.bus('RequestName', 'su', 'com.example.Mine', 0), 'AccessDenied')
+    line = wait_line(t, bus, 'MessageType=own')
+    t.equal(len([x for x in bus.log().splitlines() if 'Layer=container' in x]), 1, bus.log())
+    t.true(all(' ' <= c <= '~' for c in line), repr(line))
+    t.contains(line, r'AppId="a\" Rule=own\nx denied Layer=container \xe2\x80\xa8\\"', 'escaped')
+
+
+# The rule that would have allowed it
+
+NAMES = (SERVICE, 'com.example.Other', 'com.example.Service.Below')
+PATHS = ('/', '/a', '/a/b', '/ab', '/' + 'x' * 4095, '/' + 'y' * 4096)
+INTERFACES = ('a.b', 'a.b.C', 'a.bc', None)
+MEMBERS = ('M', 'C', 'N')
+
+
+class World:
+    """Services outside, and a fresh container server for each message."""
+
+    def __init__(self, t, seed):
+        self.t, self.random = t, random.Random(seed)
+        self.bus = t.bus(limits={'max_containers_per_user': 1000, 'max_containers': 1000})
+        self.watcher, self.manager = t.connect(self.bus), t.connect(self.bus)
+        watch(self.watcher)
+        self.services = [t.connect(self.bus) for _ in range(4)]
+        for service, name in zip(self.services, NAMES):
+            service.own(name)
+
+    def message(self):
+        """A random message as a tuple of its parts."""
+        pick = self.random.choice
+        kind = pick(('call', 'call', 'call', 'signal', 'own', 'return'))
+        target = pick(range(len(self.services)))
+        by_name = target < len(NAMES) and pick((True, False))
+        return (kind, target, by_name, pick(PATHS),
+                pick(INTERFACES[:3] if kind == 'signal' else INTERFACES), pick(MEMBERS),
+                pick((False, False, True)) or kind == 'return')
+
+    def variants(self, message):
+        """The same with one part changed, that is not covered by a rule for just this one."""
+        kind, target, by_name, path, interface, member, fds = message
+        others = [(kind, (target + 1) % len(self.services), False, path, interface, member, fds)]
+        if kind in ('own', 'return'):
+            return others
+        if len(path) <= 4096:
+            others += [(kind, target, by_name, other, interface, member, fds)
+                       for other in PATHS if other != path]
+        if interface:
+            others += [(kind, target, by_name, path, other, member, fds)
+                       for other in INTERFACES if other != interface and
+                       f'{interface}.{member}' != other and (other or kind == 'call')]
+            others += [(kind, target, by_name, path, interface, other, fds)
+                       for other in MEMBERS if other != member]
+        if not fds:
+            others.append((kind, target, by_name, path, interface, member, True))
+        return others
+
+    def passes(self, contained, message):
+        """Whether the message is allowed; all that it left behind is undone."""
+        kind, target, by_name, path, interface, member, fds = message
+        service = self.services[target]
+        destination = NAMES[target] if by_name else service.unique
+        if kind == 'own':
+            name = f'com.example.Own{target}'
+            allowed = contained.bus('RequestName', 'su', name, 4).kind == rawbus.RETURN
+            contained.bus('ReleaseName', 's', name)
+            return allowed
+        with open(os.devnull, 'rb') as null:
+            given = ('h', 0) if fds else ('',)
+            options = {'fds': [null]} if fds else {}
+            if kind == 'return':
+                serial = service.send(rawbus.call(contained.unique, '/x', IFACE, 'Ask'))
+                request = contained.wait_call('Ask')
+                contained.send(rawbus.reply_to(request, *given, **options))
+                reply = service.wait_reply(serial)
+                reply.close_fds()
+                return reply.kind == rawbus.RETURN
+            if kind == 'signal':
+                contained.send(rawbus.signal(path, interface, member, *given,
+                                             destination=destination, **options))
+            else:
+                contained.send(rawbus.call(destination, path, interface, member, *given,
+                                           flags=rawbus.NO_REPLY, **options))
+            contained.sync()
+        got = [m for m in service.drain() if m.member == member and m.path == path]
+        for message_in in got:
+            message_in.close_fds()
+        return bool(got)
+
+    def check(self, message):
+        t = self.t
+        server = Server(t, self.bus, manager=self.manager)
+        contained = server.connect()
+        t.true(not self.passes(contained, message), f'{message} is allowed without a rule')
+        told = records(self.watcher)
+        t.equal(len(told), 2 if message[0] == 'own' else 1, f'records of {message}')
+        text = told[0][1]['Rule']
+        t.returned(add_rules(server, parse(text)), text)
+        t.equal(t.returned(self.manager.bus('GetServerRules', 'o', server.path,
+                                            interface=INTERFACE))[0], [parse(text)], text)
+        t.true(self.passes(contained, message), f'{message} is denied with "{text}"')
+        for other in self.variants(message):
+            t.true(not self.passes(contained, other),
+                   f'"{text}", which was for {message}, allows {other}')
+        t.returned(server.stop())
+        contained.close()
+        records(self.watcher)
+
+
+@test('8/the suggested rule makes exactly the denied message pass')
+def suggested(t):
+    seed = int(os.environ.get('TEST_SEED', '0')) or random.randrange(1 << 32)
+    print(f'# TEST_SEED={seed}', flush=True)
+    small = World(t, seed)
+    for _ in range(int(os.environ.get('TEST_CASES', '40'))):
+        small.check(small.message())
+
+
+if __name__ == '__main__':
+    harness.main()
