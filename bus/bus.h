@@ -16,6 +16,7 @@
 #include "policy/verdict.h"
 #include "wire/transport.h"
 
+typedef struct Accounts Accounts;     /* bus/accounts.h */
 typedef struct Activation Activation; /* bus/activation.h */
 typedef struct Bus Bus;
 typedef struct Connection Connection; /* bus/connection.h */
@@ -43,8 +44,8 @@ typedef struct BusHooks {
         void (*denied)(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
         /* a peer may not connect, to the socket of @instance unless that is NULL: to be recorded */
         void (*connect_denied)(Bus *bus, Identity *identity, Instance *instance, const PolicyVerdict *verdict);
-        /* ReloadConfig: takes over all of the configuration as it is now, or nothing and sets @error */
-        bool (*reload)(Bus *bus, GError **error);
+        /* ReloadConfig: the configuration is to be read again; @caller is answered, and goes on, when that is done */
+        void (*reload)(Bus *bus, Connection *caller, uint32_t serial);
         /* a contained observer asks for a name: whether it may know it (true when uncontained) */
         bool (*sees_name)(Bus *bus, Connection *observer, WireString name);
 } BusHooks;
@@ -86,6 +87,7 @@ struct Bus {
         char guid[33];             /* of the bus, GetId */
         uid_t uid;                 /* that the bus runs as: privileged, like 0 */
 
+        Accounts *accounts;        /* owned; who waits to be known; NULL: nobody has to */
         Driver *driver;            /* owned; made by driver_init() */
         Activation *activation;    /* owned */
         Registry *registry;        /* owned; of container servers */

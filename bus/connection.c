@@ -214,6 +214,15 @@ void connection_refresh_policy(Connection *connection) {
         g_clear_pointer(&old, policy_snapshot_unref);
 }
 
+void connection_hold(Connection *connection) {
+        connection->is_held = true;
+}
+
+/* It is among the paused ones, which are looked at when this turn ends. */
+void connection_release(Connection *connection) {
+        connection->is_held = false;
+}
+
 /* --- reading --- */
 
 static void set_busy(Connection *connection, ListNode *list) {
@@ -225,22 +234,44 @@ static void set_busy(Connection *connection, ListNode *list) {
                 loop_defer(bus->loop, &bus->busy_work, read_busy);
 }
 
-/* BEGIN has come: the peer is who it says, but may it connect? */
-static bool authenticated(Connection *connection) {
-        g_autofree Sasl *sasl = g_steal_pointer(&connection->sasl);
+/* The peer is who it says, but may it connect? */
+static bool admit(Connection *connection) {
         Bus *bus = connection->bus;
         PolicyVerdict verdict;
 
-        connection->transport.reads_fds = sasl->fds_agreed;
-        if (sasl->anonymous)
-                identity_make_anonymous(connection->identity);
-        if (!policy_decide_connect(bus->policy, known_identity(connection), bus->uid, &verdict))
+        if (!policy_decide_connect(bus->policy, known_identity(connection), bus->uid, &verdict)) {
+                bus->hooks.connect_denied(bus, connection->identity, connection->instance, &verdict);
                 return false;
+        }
         connection->state = CONNECTION_AUTHENTICATED;
         if (connection->instance)
                 registry_connection_authenticated(bus->registry, connection->instance);
         connection_refresh_policy(connection);
         return true;
+}
+
+static void now_known(AccountsPeer *peer) {
+        Connection *connection = CONTAINER_OF(peer, Connection, accounts);
+
+        connection_release(connection);
+        if (!admit(connection))
+                connection_close(connection);
+}
+
+/* BEGIN has come. Whether the policy speaks of this user may have to be asked first. */
+static bool authenticated(Connection *connection) {
+        g_autofree Sasl *sasl = g_steal_pointer(&connection->sasl);
+        Accounts *accounts = connection->bus->accounts;
+
+        connection->transport.reads_fds = sasl->fds_agreed;
+        if (sasl->anonymous)
+                identity_make_anonymous(connection->identity);
+        else if (accounts &&
+                 accounts_must_wait(accounts, &connection->accounts, connection->identity, now_known)) {
+                connection_hold(connection);
+                return true;
+        }
+        return admit(connection);
 }
 
 static bool continue_auth(Connection *connection) {
@@ -261,7 +292,8 @@ static bool continue_auth(Connection *connection) {
 
 /* Whoever has hung up can send no more than the socket holds by now, and all of it was sent before. */
 static bool must_wait(const Connection *connection) {
-        return transport_owes_too_much(&connection->transport) && !connection->peer_hung_up;
+        return connection->is_held ||
+               (transport_owes_too_much(&connection->transport) && !connection->peer_hung_up);
 }
 
 /* Messages of one read, each all the way through the router. */
@@ -289,6 +321,10 @@ static TransportResult handle_input(Connection *connection) {
                 return TRANSPORT_CLOSED;
         if (connection->sasl)
                 return transport_read_done(&connection->transport);
+        if (G_UNLIKELY(connection->is_held)) {
+                transport_hold(&connection->transport);
+                return TRANSPORT_OK;
+        }
         return route_messages(connection);
 }
 
@@ -416,6 +452,8 @@ void connection_close(Connection *connection) {
         if (connection->id == 0)
                 leave_incomplete(connection);
         loop_disarm(&connection->auth_timer);
+        if (bus->accounts)
+                accounts_forget(bus->accounts, &connection->accounts);
         loop_remove(bus->loop, &connection->source);
         connection->state = CONNECTION_CLOSED;
         list_remove(&connection->touched);
@@ -460,7 +498,7 @@ static void resume_paused(Bus *bus) {
         LIST_FOREACH(node, &bus->paused) {
                 Connection *connection = CONTAINER_OF(node, Connection, busy);
 
-                if (!transport_owes_too_much(&connection->transport))
+                if (!must_wait(connection))
                         set_busy(connection, &bus->busy);
         }
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "bus/accounts.h"
 #include "bus/bus.h"
 #include "wire/sasl.h"
 
@@ -24,6 +25,7 @@ struct Connection {
         ConnectionState state;
         bool wants_container_field; /* RequestHeader */
         uint32_t last_bus_serial;   /* of what the bus sends to a contained one */
+        bool is_held;             /* nothing is read from it until connection_release() */
         bool peer_hung_up;        /* read until the end: no event will come for it again */
         Transport transport;
         LoopSource source;
@@ -33,6 +35,7 @@ struct Connection {
 
         Identity *identity;       /* ref; its uid is IDENTITY_NO_UID for an anonymous one */
         Sasl *sasl;               /* owned; NULL once authenticated */
+        AccountsPeer accounts;    /* it may have to be found out who it is */
         LoopTimer auth_timer;     /* auth_timeout, then pending_fd_timeout */
         ConnectionUser *user;     /* counted; NULL: before Hello */
         Quota quota;
@@ -121,6 +124,10 @@ void connection_refresh_policy(Connection *connection);
 
 /** connection_become_monitor() - gives up names, matches and pending replies (announced); from now on it only receives */
 void connection_become_monitor(Connection *connection);
+
+/** connection_hold() - what it sends from now on is handled after connection_release(), in order */
+void connection_hold(Connection *connection);
+void connection_release(Connection *connection);
 
 /** connection_set_limits() - takes over message limits of the configuration, at the start and after a reload */
 void connection_set_limits(Connection *connection);

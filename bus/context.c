@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "bus/acceptor.h"
+#include "bus/accounts.h"
 #include "bus/activation.h"
 #include "bus/connection.h"
 #include "bus/containers-host.h"
@@ -20,6 +21,7 @@
 #include "bus/driver.h"
 #include "bus/listener.h"
 #include "bus/opt-ins.h"
+#include "bus/reload.h"
 #include "bus/router.h"
 #include "bus/sightings.h"
 #include "containers/registry.h"
@@ -39,6 +41,8 @@ typedef struct Context {
         OptIns *opt_ins;      /* owned; of service files */
         GPtrArray *listeners; /* owned; of Listener * */
         GPtrArray *acceptors; /* owned; of Acceptor *, one for each listener */
+        Workers *workers;     /* owned */
+        Reload *reload;       /* owned */
 } Context;
 
 static Context *context_of(Bus *bus) {
@@ -132,6 +136,33 @@ static void host_services_changed(void *host) {
         driver_services_changed(bus);
 }
 
+/* --- the configuration in force --- */
+
+static void request_reload(Bus *bus, Connection *caller, uint32_t serial) {
+        /* what the caller says next is said under the new configuration */
+        connection_hold(caller);
+        reload_request(context_of(bus)->reload, caller->id, serial);
+}
+
+static void answer_reload(void *user, uint64_t caller_id, uint32_t serial, const char *error) {
+        Bus *bus = user;
+        Connection *caller = connection_find_by_id(bus, caller_id);
+        g_auto(Writer) body = { 0 };
+
+        if (!caller)
+                return;
+        connection_release(caller);
+        if (error) {
+                g_autofree char *text =
+                        g_strdup_printf("The configuration stays as it was: %s", error);
+
+                router_send_error_for(bus, caller, serial, ERROR_FAILED, text);
+                return;
+        }
+        writer_init(&body);
+        router_send_return_for(bus, caller, serial, &body);
+}
+
 /* --- making --- */
 
 static void set_timeouts(Bus *bus) {
@@ -170,7 +201,7 @@ static void init_hooks(Bus *bus) {
                                  .activate = activate,
                                  .denied = denials_report,
                                  .connect_denied = denials_report_connect,
-                                 .reload = context_reload,
+                                 .reload = request_reload,
                                  .sees_name = containers_host_sees_name };
 }
 
@@ -202,15 +233,74 @@ static void prepare_socket_directory(Bus *bus) {
                 log_message(LOG_LEVEL_WARNING, "container servers need a ListenSocket: %s", error->message);
 }
 
+static void take_policy(Bus *bus, Policy *policy) {
+        Policy *old = bus->policy;
+
+        bus->policy = policy;
+        g_clear_pointer(&old, policy_unref);
+}
+
 static void take_config(Bus *bus, Config *config, Policy *policy) {
-        Config *old_config = bus->config;
-        Policy *old_policy = bus->policy;
+        Config *old = bus->config;
 
         bus->config = config_ref(config);
-        bus->policy = policy;
         config_get_quota_limits(config, &bus->limits);
-        g_clear_pointer(&old_policy, policy_unref);
-        g_clear_pointer(&old_config, config_unref);
+        take_policy(bus, policy);
+        g_clear_pointer(&old, config_unref);
+}
+
+/* --- reload --- */
+
+static void refresh_connections(Bus *bus) {
+        policy_forget();
+        LIST_FOREACH(node, &bus->all) {
+                Connection *connection = CONTAINER_OF(node, Connection, all);
+
+                connection_set_limits(connection);
+                if (connection->state != CONNECTION_AUTHENTICATING)
+                        connection_refresh_policy(connection);
+                connection->wants_container_field |= bus->config->containers_header_always;
+        }
+}
+
+static void apply_config(void *user, Config *config) {
+        Bus *bus = user;
+
+        config->systemd_activation |= context_of(bus)->options.systemd_activation;
+        take_config(bus, config,
+                    policy_new_with_accounts(config, accounts_set_config(bus->accounts, config)));
+        set_timeouts(bus);
+        lsm_reload(config);
+        containers_host_reload(bus);
+        /* new rules are in force before anybody is told of new services */
+        refresh_connections(bus);
+        activation_reload(bus->activation, config);
+        acceptors_resume(bus);
+}
+
+static void apply_accounts(void *user, GPtrArray *accounts) {
+        Bus *bus = user;
+
+        take_policy(bus, policy_new_with_accounts(bus->config, accounts));
+        refresh_connections(bus);
+}
+
+static bool init_reload(Context *context, GError **error) {
+        Bus *bus = &context->bus;
+        const ReloadHost reload_host = { .apply = apply_config, .answer = answer_reload, .user = bus };
+        const AccountsHost accounts_host = { .changed = apply_accounts, .user = bus };
+
+        context->workers = workers_new(bus->loop, error);
+        if (!context->workers)
+                return false;
+        context->reload = reload_new(bus->loop, context->workers, context->options.config_file,
+                                     &reload_host);
+        bus->accounts = accounts_new(context->workers, &accounts_host);
+        return true;
+}
+
+void context_reload(Bus *bus) {
+        reload_request(context_of(bus)->reload, 0, 0);
 }
 
 /* --- listening --- */
@@ -281,6 +371,8 @@ Bus *context_new(const ContextOptions *options, Config *config, GError **error) 
         if (!bus->loop || !lsm_init(config, error))
                 return NULL;
         loop_set_turn_end(bus->loop, end_turn, bus);
+        if (!init_reload(context, error))
+                return NULL;
         init_activation(bus);
         if (!open_listeners(context, error) || !start_accepting(context, error))
                 return NULL;
@@ -291,39 +383,9 @@ int context_run(Bus *bus) {
         /* the process may have changed its user since it was made */
         bus->uid = geteuid();
         containers_host_reload(bus);
+        (void)accounts_set_config(bus->accounts, bus->config);
+        reload_watch(context_of(bus)->reload, bus->config);
         return loop_run(bus->loop);
-}
-
-/* --- reload --- */
-
-static void refresh_connections(Bus *bus) {
-        policy_forget();
-        LIST_FOREACH(node, &bus->all) {
-                Connection *connection = CONTAINER_OF(node, Connection, all);
-
-                connection_set_limits(connection);
-                if (connection->state != CONNECTION_AUTHENTICATING)
-                        connection_refresh_policy(connection);
-                connection->wants_container_field |= bus->config->containers_header_always;
-        }
-}
-
-bool context_reload(Bus *bus, GError **error) {
-        const ContextOptions *options = &context_of(bus)->options;
-        g_autoptr(Config) config = config_load(options->config_file, error);
-
-        if (!config)
-                return false;
-        config->systemd_activation |= options->systemd_activation;
-        take_config(bus, config, policy_new(config));
-        set_timeouts(bus);
-        lsm_reload(config);
-        containers_host_reload(bus);
-        /* new rules are in force before anybody is told of new services */
-        refresh_connections(bus);
-        activation_reload(bus->activation, config);
-        acceptors_resume(bus);
-        return true;
 }
 
 /* --- the end --- */
@@ -360,6 +422,9 @@ void context_free(Bus *bus) {
         containers_host_free(bus);
         driver_clear(bus);
         free_registries(bus);
+        g_clear_pointer(&context->reload, reload_free);
+        g_clear_pointer(&bus->accounts, accounts_free);
+        g_clear_pointer(&context->workers, workers_free);
         g_ptr_array_unref(context->acceptors);
         g_ptr_array_unref(context->listeners);
         g_clear_pointer(&bus->loop, loop_free);

@@ -46,14 +46,12 @@ Bus *context_new(const ContextOptions *options, Config *config, GError **error);
 int context_run(Bus *bus);
 
 /**
- * context_reload() - reads the configuration again and puts all of it in force, or nothing
+ * context_reload() - has the configuration read again, and all of it put in force, or nothing
  *
- * For SIGHUP, ReloadConfig and changed files. Listeners, type, user and pid file stay as they are.
- *
- * Return: false with @error set (text starts "FILE:LINE: "): the configuration in force has not
- * changed.
+ * For SIGHUP; ReloadConfig and changed files do the same. It is done in a later turn, and told to
+ * the log and the service manager. Listeners, type, user and pid file stay as they are.
  */
-bool context_reload(Bus *bus, GError **error);
+void context_reload(Bus *bus);
 
 /** context_free() - closes all connections and listeners and unlinks socket files; NULL is fine */
 void context_free(Bus *bus);

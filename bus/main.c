@@ -57,22 +57,11 @@ static int show_introspection(void) {
 
 /* --- signals --- */
 
-static void reload(Bus *bus) {
-        g_autoptr(GError) error = NULL;
-
-        notify_reloading();
-        if (context_reload(bus, &error))
-                log_message(LOG_LEVEL_NOTICE, "The configuration was read again");
-        else
-                report("The configuration stays as it was", error);
-        notify_ready();
-}
-
 static void on_signal(int signal, void *user) {
         Bus *bus = user;
 
         if (signal == SIGHUP) {
-                reload(bus);
+                context_reload(bus);
                 return;
         }
         loop_quit(bus->loop);

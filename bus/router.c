@@ -342,8 +342,11 @@ static Outcome to_driver(Trip *trip) {
                 return OUTCOME_UNKNOWN_TYPE;
         if (!decide(trip, &query))
                 return OUTCOME_DENIED;
-        if (handle_by_driver(trip) && trip->sender->state == CONNECTION_ACTIVE)
+        if (handle_by_driver(trip) && trip->sender->state == CONNECTION_ACTIVE) {
+                /* after Hello it has its name */
+                trip->stamp = &trip->sender->stamp;
                 send_to_eavesdroppers(trip);
+        }
         return OUTCOME_OK;
 }
 
@@ -438,6 +441,20 @@ void router_deliver(Bus *bus, Connection *sender, const Message *message) {
 
 /* --- messages of the bus --- */
 
+static void send_captured(Trip *trip, Connection *receiver) {
+        PolicyQuery query = { .receiver = &receiver->subject,
+                              .reply_expected = trip->message->view.reply_serial != 0 };
+
+        if (receiver->state == CONNECTION_CLOSED)
+                return;
+        if (!decide(trip, &query))
+                capture_refusal(trip, OUTCOME_DENIED);
+        else if (trip->message->fds && !connection_can_receive_fds(receiver))
+                capture_refusal(trip, OUTCOME_NO_FDS);
+        else
+                (void)send_to(trip, receiver);
+}
+
 /*
  * Numbers that do not tell a contained receiver what the bus does for others: its own ones, and for
  * what is sent to many some that mean nothing.
@@ -454,20 +471,6 @@ static uint32_t broadcast_serial(Bus *bus) {
         uint32_t serial = (uint32_t)hash_u64(bus_next_serial(bus));
 
         return serial != 0 ? serial : 1;
-}
-
-static void send_captured(Trip *trip, Connection *receiver) {
-        PolicyQuery query = { .receiver = &receiver->subject,
-                              .reply_expected = trip->message->view.reply_serial != 0 };
-
-        if (receiver->state == CONNECTION_CLOSED)
-                return;
-        if (!decide(trip, &query))
-                capture_refusal(trip, OUTCOME_DENIED);
-        else if (trip->message->fds && !connection_can_receive_fds(receiver))
-                capture_refusal(trip, OUTCOME_NO_FDS);
-        else
-                (void)send_to(trip, receiver);
 }
 
 static void send_own(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body) {

@@ -7,6 +7,7 @@
  * key of what distinguishes classes: the user and groups that rules speak of, and the console.
  */
 #include "policy/config.h"
+#include "policy/late-accounts.h"
 #include "policy/rules.h"
 #include "policy/snapshot.h"
 #include "policy/verdict.h"
@@ -14,17 +15,28 @@
 struct Policy {
         unsigned n_refs;
         Config *config; /* ref; owns the rules */
+        GPtrArray *late; /* ref; of LateAccount *, what is known of those that the configuration did not know */
         GPtrArray *defaults, *mandatory, *console, *no_console; /* owned; of PolicyRule *, borrowed */
         GHashTable *by_uid, *by_gid; /* owned; id -> GPtrArray * of PolicyRule * */
         GHashTable *snapshots;       /* owned; key -> PolicySnapshot *, both borrowed from the snapshot */
         bool has_group_members;      /* who may connect is said of a group */
 };
 
-/* Users and groups that the system does not know have no id to be found under. */
+/* What is known of a user or group by now; NULL: the system does not know it. */
+static const PolicyAccount *find_known(const Policy *policy, const PolicyAccount *account, bool is_group) {
+        const PolicyAccount *late;
+
+        if (account->known)
+                return account;
+        late = late_accounts_find(policy->late, account->name, is_group);
+        return late && late->known ? late : NULL;
+}
+
+/* Who is not known has no id to be found under. */
 static GPtrArray *get_list(GHashTable *table, const PolicyAccount *account) {
         GPtrArray *list;
 
-        if (!account->known)
+        if (!account)
                 return NULL;
         list = g_hash_table_lookup(table, GUINT_TO_POINTER(account->id));
         if (!list) {
@@ -39,9 +51,9 @@ static GPtrArray *get_rules_of(Policy *policy, const PolicyRule *rule) {
         case POLICY_CONTEXT_DEFAULT:
                 return policy->defaults;
         case POLICY_CONTEXT_GROUP:
-                return get_list(policy->by_gid, &rule->applies_to);
+                return get_list(policy->by_gid, find_known(policy, &rule->applies_to, true));
         case POLICY_CONTEXT_USER:
-                return get_list(policy->by_uid, &rule->applies_to);
+                return get_list(policy->by_uid, find_known(policy, &rule->applies_to, false));
         case POLICY_CONTEXT_CONSOLE:
                 return policy->console;
         case POLICY_CONTEXT_NO_CONSOLE:
@@ -57,10 +69,17 @@ static GHashTable *new_lists(void) {
 }
 
 Policy *policy_new(Config *config) {
+        g_autoptr(GPtrArray) none = g_ptr_array_new();
+
+        return policy_new_with_accounts(config, none);
+}
+
+Policy *policy_new_with_accounts(Config *config, GPtrArray *late) {
         Policy *policy = g_new0(Policy, 1);
 
         policy->n_refs = 1;
         policy->config = config_ref(config);
+        policy->late = g_ptr_array_ref(late);
         policy->defaults = g_ptr_array_new();
         policy->mandatory = g_ptr_array_new();
         policy->console = g_ptr_array_new();
@@ -96,6 +115,7 @@ void policy_unref(Policy *policy) {
         g_ptr_array_unref(policy->mandatory);
         g_ptr_array_unref(policy->console);
         g_ptr_array_unref(policy->no_console);
+        g_ptr_array_unref(policy->late);
         config_unref(policy->config);
         g_free(policy);
 }
@@ -186,19 +206,23 @@ static bool is_in_group(const Peer *peer, gid_t gid) {
         return false;
 }
 
-static bool is_about(const PolicyRule *rule, const Peer *peer) {
-        if (rule->kind != POLICY_RULE_USER && rule->kind != POLICY_RULE_GROUP)
+static bool is_about(const Policy *policy, const PolicyRule *rule, const Peer *peer) {
+        bool is_group = rule->kind == POLICY_RULE_GROUP;
+        const PolicyAccount *account;
+
+        if (rule->kind != POLICY_RULE_USER && !is_group)
                 return false;
         if (!rule->account.name)
                 return true;
-        if (!rule->account.known)
+        account = find_known(policy, &rule->account, is_group);
+        if (!account)
                 return false;
-        return rule->kind == POLICY_RULE_USER ? rule->account.id == peer->uid : is_in_group(peer, rule->account.id);
+        return is_group ? is_in_group(peer, account->id) : account->id == peer->uid;
 }
 
-static const PolicyRule *find_last_about(const GPtrArray *rules, const Peer *peer) {
+static const PolicyRule *find_last_about(const Policy *policy, const GPtrArray *rules, const Peer *peer) {
         for (guint i = rules->len; i-- > 0;)
-                if (is_about(rules->pdata[i], peer))
+                if (is_about(policy, rules->pdata[i], peer))
                         return rules->pdata[i];
         return NULL;
 }
@@ -217,9 +241,9 @@ bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid, Po
         if (policy->has_group_members)
                 peer.groups = get_groups(identity, &peer.n_groups);
 
-        rule = find_last_about(policy->mandatory, &peer);
+        rule = find_last_about(policy, policy->mandatory, &peer);
         if (!rule)
-                rule = find_last_about(policy->defaults, &peer);
+                rule = find_last_about(policy, policy->defaults, &peer);
         /* Without a word about it: who the bus belongs to, and not even root. */
         ret_verdict->allowed = rule ? rule->allow : identity->uid == bus_uid;
         if (rule && (!rule->allow || rule->log)) {

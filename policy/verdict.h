@@ -68,6 +68,12 @@ typedef struct PolicyVerdict {
  * The policy keeps a reference on what it needs of @config. Return: caller owns a reference.
  */
 Policy *policy_new(Config *config);
+
+/**
+ * policy_new_with_accounts() - the same, with users and groups that @config did not know when it was read
+ * @late: of LateAccount * (policy/late-accounts.h); a reference is taken, it must not change any more
+ */
+Policy *policy_new_with_accounts(Config *config, GPtrArray *late);
 Policy *policy_ref(Policy *policy);
 void policy_unref(Policy *policy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Policy, policy_unref)

@@ -53,23 +53,20 @@ BASES = (
 
 
 def other_accounts():
-    """(uid, gid, groups) of some users of this system, those with many groups first."""
-    accounts = []
-    for user in pwd.getpwall():
-        groups = os.getgrouplist(user.pw_name, user.pw_gid)
-        accounts.append((user.pw_uid, user.pw_gid, groups))
-    accounts.sort(key=lambda account: (-len(account[2]), account[0]))
-    return accounts[:3] + [account for account in accounts if account[0] < 3]
+    """Some users of this system, as (name, uid, gid)."""
+    users = [(user.pw_name, user.pw_uid, user.pw_gid) for user in pwd.getpwall()]
+    return sorted(users, key=lambda user: user[1])[:4]
 
 
-def named_users(accounts):
-    uids = {os.geteuid(), *(account[0] for account in accounts)}
-    return sorted(pwd.getpwuid(uid).pw_name for uid in uids) + sorted(map(str, uids)) + ['61234']
+def named_users(users):
+    uids = {os.geteuid(), *(uid for _, uid, _ in users)}
+    return sorted(pwd.getpwuid(uid).pw_name for uid in uids) + sorted(map(str, uids))
 
 
-def named_groups(accounts):
-    gids = {os.getegid()}.union(*(account[2] for account in accounts))
-    return sorted(grp.getgrgid(gid).gr_name for gid in gids) + sorted(map(str, gids)) + ['61234']
+def named_groups(users):
+    """Not all numbers: "numeric-ids"."""
+    gids = {os.getegid(), *(gid for _, _, gid in users)}
+    return sorted(grp.getgrgid(gid).gr_name for gid in gids) + sorted(map(str, gids))
 
 
 class Generator:
@@ -78,6 +75,8 @@ class Generator:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.accounts = other_accounts()
+        # whether everybody is in the groups that the system says: "connect-groups"
+        self.in_own_groups = self.chance(0.5)
         self.users, self.groups = named_users(self.accounts), named_groups(self.accounts)
 
     def chance(self, probability):
@@ -136,7 +135,7 @@ class Generator:
         return [('own_prefix', self.pick('org', *NAMES))]
 
     def connect_rule(self):
-        if self.chance(0.5):
+        if not self.in_own_groups or self.chance(0.5):
             return [('user', self.pick(*self.users, '*', 'no-such-user'))]
         return [('group', self.pick(*self.groups, '*', 'no-such-group'))]
 
@@ -181,13 +180,17 @@ class Generator:
     # Who is there
 
     def account(self, label):
-        """Who a connection is; only root can be somebody else.
+        """Who a connection is: uid, gid, other groups. Only root can be somebody else.
 
-        Somebody whom the system knows, in the groups that it says: "peer-groups", "unknown-uid".
+        It is somebody whom the system knows: "unknown-uid".
         """
         if os.geteuid() != 0 or label == 'S' or self.chance(0.6):
             return None
-        return self.pick(*self.accounts)
+        gids = [gid for _, _, gid in self.accounts] + [61234]
+        name, uid, gid = self.pick(*self.accounts)
+        if self.in_own_groups:
+            return uid, gid, os.getgrouplist(name, gid)
+        return uid, self.pick(*gids), self.random.sample(gids, self.random.randint(0, 2))
 
     def match_rules(self, label):
         rules = []

@@ -183,10 +183,10 @@ static void denied(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verd
                              verdict->layer == POLICY_LAYER_LIMIT ? "limit" : "container"));
 }
 
-static bool reload(Bus *bus, GError **error) {
-        g_assert_nonnull(bus);
-        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "x.conf:1: wrong");
-        return false;
+static void reload(Bus *bus, Connection *caller, uint32_t serial) {
+        const MessageView call = { .serial = serial };
+
+        router_send_error(bus, caller, &call, ERROR_FAILED, "x.conf:1: wrong");
 }
 
 static bool sees_nothing(Bus *bus, Connection *observer, WireString name) {
