@@ -39,7 +39,7 @@ struct Services {
         LoopTimer timer;
         LoopWork tell;       /* due when the one who made this is to be told */
         uint64_t generation; /* how often files were other ones */
-        GHashTable *news;    /* owned; names that came or went, or did both, since they were forgotten */
+        GHashTable *news;    /* owned; names that came or went since they were forgotten */
         bool dirty;          /* inotify has said something since the last reading */
 };
 

@@ -99,8 +99,8 @@ OUTWARD = (
     ('no rule', [], False, UNKNOWN),
     ('a rule without descriptors', [rule(CALL, SERVICE)], False, DENIED),
     ('a rule with descriptors', [rule(CALL | FDS, SERVICE)], True, None),
-    ('descriptors in a rule for another path', [rule(CALL, SERVICE), rule(CALL | FDS, SERVICE,
-                                                                          '/other')], False, DENIED),
+    ('descriptors in a rule for another path',
+     [rule(CALL, SERVICE), rule(CALL | FDS, SERVICE, '/other')], False, DENIED),
     ('descriptors in a rule for another interface',
      [rule(CALL, SERVICE), rule(CALL | FDS, SERVICE, PATH, 'com.example.Other')], False, DENIED),
     ('descriptors in a rule that allows no calls', [rule(CALL, SERVICE),
@@ -202,7 +202,8 @@ def within(t):
         t.equal(answers, [DENIED] if kind == rawbus.CALL else [], 'it is told, the other is seen')
     broadcast = ends.unicast(rawbus.SIGNAL, None)
     t.equal(ends.arrives(ends.inside, ends.sibling, broadcast)[0], None, 'broadcast without')
-    t.equal(ends.call_and_answer(ends.inside, ends.sibling, rawbus.RETURN), DENIED, 'return without')
+    got = ends.call_and_answer(ends.inside, ends.sibling, rawbus.RETURN)
+    t.equal(got, DENIED, 'return without')
     ends.allow(rule(SEE | FDS, ends.sibling.unique))
     for kind in (rawbus.CALL, rawbus.SIGNAL):
         found, _ = ends.arrives(ends.inside, ends.sibling, ends.unicast(kind, ends.sibling.unique))

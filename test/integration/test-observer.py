@@ -216,7 +216,8 @@ class Observer:
                  "arg0namespace='com.example'", "type='error'", "type='method_call'",
                  "type='method_return'", "interface='a.b'"]
         for name in self.names:
-            rules += [f"{key}='{name}'" for key in ('sender', 'destination', 'arg0', 'arg1', 'arg2')]
+            for key in ('sender', 'destination', 'arg0', 'arg1', 'arg2'):
+                rules.append(f"{key}='{name}'")
             rules.append(f"type='signal',member='NameOwnerChanged',arg0='{name}'")
             if name[0] != ':':
                 rules.append(f"arg0namespace='{name}'")
