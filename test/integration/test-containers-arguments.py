@@ -36,7 +36,7 @@ def bad_sockets(t):
             ('unbound', unbound), ('/dev/null', null), ('a directory', directory))
 
 
-@test('arguments/sockets that are none')
+@test('2/arguments/sockets that are none')
 def wrong_sockets(t):
     bus, manager, observer = managed(t)
     before = settled_fds(bus, manager)
@@ -48,7 +48,7 @@ def wrong_sockets(t):
     t.returned(add_server(manager))
 
 
-@test('arguments/the number of the descriptor is wrong')
+@test('2/arguments/the number of the descriptor is wrong')
 def wrong_index(t):
     bus, manager, _ = managed(t)
     before = settled_fds(bus, manager)
@@ -59,7 +59,7 @@ def wrong_index(t):
     t.equal(bus.count_fds(), before, 'descriptors of the bus')
 
 
-@test('arguments/descriptors that nobody asked for')
+@test('2/arguments/descriptors that nobody asked for')
 def extra_descriptors(t):
     bus, manager, _ = managed(t)
     before = settled_fds(bus, manager)
@@ -93,7 +93,7 @@ WRONG_ARGUMENTS = {
 }
 
 
-@test('arguments/named arguments that are wrong')
+@test('2/arguments/named arguments that are wrong')
 def wrong_arguments(t):
     bus, manager, _ = managed(t)
     before = settled_fds(bus, manager)
@@ -105,7 +105,7 @@ def wrong_arguments(t):
            not os.listdir(f'{bus.runtime}/dbus-1/containers'), 'sockets are left behind')
 
 
-@test('arguments/the same key twice')
+@test('2/arguments/the same key twice')
 def key_twice(t):
     bus, manager, _ = managed(t)
     before = settled_fds(bus, manager)
@@ -117,7 +117,7 @@ def key_twice(t):
         t.equal(bus.count_fds(), before, 'descriptors of the bus')
 
 
-@test('arguments/a notify descriptor that cannot be polled')
+@test('2/arguments/a notify descriptor that cannot be polled')
 def unpollable(t):
     bus, manager, _ = managed(t)
     name = t.path('file')
@@ -130,7 +130,7 @@ def unpollable(t):
             t.equal(bus.count_fds(), before, f'{key}: descriptors of the bus')
 
 
-@test('arguments/types that are no interface names')
+@test('2/arguments/types that are no interface names')
 def wrong_types(t):
     bus, manager, _ = managed(t)
     before = settled_fds(bus, manager)
@@ -141,7 +141,7 @@ def wrong_types(t):
         t.returned(add_server(manager, type=kind), kind)
 
 
-@test('arguments/descriptors inside metadata')
+@test('2/arguments/descriptors inside metadata')
 def metadata_descriptors(t):
     bus, manager, _ = managed(t)
     before = settled_fds(bus, manager)
@@ -151,7 +151,7 @@ def metadata_descriptors(t):
     t.equal(bus.count_fds(), before, 'descriptors of the bus')
 
 
-@test('arguments/wrong signatures')
+@test('2/arguments/wrong signatures')
 def wrong_signatures(t):
     bus, manager, _ = managed(t)
     before = settled_fds(bus, manager)
@@ -166,7 +166,7 @@ def wrong_signatures(t):
     t.equal(bus.count_fds(), before, 'descriptors of the bus')
 
 
-@test('arguments/the interface exists on one object only')
+@test('2/arguments/the interface exists on one object only')
 def one_object(t):
     _, manager, _ = managed(t)
     for path in ('/', '/org/freedesktop', '/org/freedesktop/DBus/Containers1'):
@@ -177,7 +177,7 @@ def one_object(t):
     t.failed(manager.bus('Nonsense', interface=INTERFACE), 'UnknownMethod')
 
 
-@test('arguments/metadata comes back as it was given')
+@test('2/arguments/metadata comes back as it was given')
 def metadata(t):
     bus, manager, _ = managed(t)
     given = {'com.example.A': rawbus.Variant('s', 'text'), 'n': rawbus.Variant('t', 1 << 60),
@@ -189,7 +189,7 @@ def metadata(t):
         t.equal(info[1:], ('com.example.Sandbox', 'äpp', '', given), f'from {endian}')
 
 
-@test('arguments/SupportedArguments')
+@test('2/arguments/SupportedArguments')
 def supported_arguments(t):
     _, manager, _ = managed(t)
     reply = manager.bus('Get', 'ss', INTERFACE, 'SupportedArguments', interface=harness.PROPERTIES)

@@ -43,7 +43,7 @@ def ask(member='Ask', **options):
     return rawbus.call(SERVICE, '/x', IFACE, member, **options)
 
 
-@test('identity/a call carries the container of its sender')
+@test('5/identity/a call carries the container of its sender')
 def call_tag(t):
     _, server, contained, service = tagged_world(t)
     fields, request = tag(service, contained, ask())
@@ -51,7 +51,7 @@ def call_tag(t):
     t.equal(request.sender, contained.unique, 'sender')
 
 
-@test('identity/uncontained senders and the bus have the root')
+@test('5/identity/uncontained senders and the bus have the root')
 def root_tag(t):
     bus, _, _, service = tagged_world(t)
     fields, _ = tag(service, t.connect(bus), ask())
@@ -62,7 +62,7 @@ def root_tag(t):
     t.equal(service.wait_signal('NameAcquired').container, '/', 'a signal of the bus')
 
 
-@test('identity/every kind of message carries it')
+@test('5/identity/every kind of message carries it')
 def all_kinds(t):
     _, server, contained, service = tagged_world(t)
     service.add_match(f"interface='{IFACE}'")
@@ -76,7 +76,7 @@ def all_kinds(t):
         t.equal(service.wait_reply(serial).container, server.path, 'answer')
 
 
-@test('identity/who did not ask for it never gets it')
+@test('5/identity/who did not ask for it never gets it')
 def not_asked(t):
     _, _, contained, service = world(t, [rule(CALL, SERVICE)])
     fields, _ = tag(service, contained, ask())
@@ -84,7 +84,7 @@ def not_asked(t):
     t.equal(service.bus('GetId').container, None, 'a reply of the bus')
 
 
-@test('identity/RequestHeader twice, and from inside')
+@test('5/identity/RequestHeader twice, and from inside')
 def request_twice(t):
     _, server, contained, service = tagged_world(t)
     request_header(service)
@@ -96,7 +96,7 @@ def request_twice(t):
     t.equal(contained.wait_call('Side').container, server.path, 'as it sees its own')
 
 
-@test('identity/a broadcast goes out in both forms')
+@test('5/identity/a broadcast goes out in both forms')
 def both_forms(t):
     bus, server, contained, service = tagged_world(t)
     plain = t.connect(bus)
@@ -108,7 +108,7 @@ def both_forms(t):
         t.equal((got.container, got.body), (expected, ('text',)), 'field 10 and body')
 
 
-@test('identity/in both byte orders')
+@test('5/identity/in both byte orders')
 def byte_orders(t):
     _, server, _, service = tagged_world(t)
     for endian in '<>':
@@ -119,7 +119,7 @@ def byte_orders(t):
         t.equal(got.body, ('text', 1 << 40), endian)
 
 
-@test('identity/a forged field is removed')
+@test('5/identity/a forged field is removed')
 def forged(t):
     bus, server, contained, service = tagged_world(t)
     plain = t.connect(bus)
@@ -140,7 +140,7 @@ def forged(t):
                     t.equal(got.body, ('body',), title)
 
 
-@test('identity/a field forged twice')
+@test('5/identity/a field forged twice')
 def forged_twice(t):
     _, server, contained, service = tagged_world(t)
     message = ask()
@@ -155,7 +155,7 @@ def forged_twice(t):
     t.equal([value for code, _, value in got.fields if code == 10], [server.path], 'field 10')
 
 
-@test('identity/unknown fields are removed')
+@test('5/identity/unknown fields are removed')
 def unknown_fields(t):
     bus, server, contained, service = tagged_world(t)
     for sender, expected in ((contained, server.path), (t.connect(bus), '/')):
@@ -167,7 +167,7 @@ def unknown_fields(t):
                 t.equal(fields, [(10, 'o', expected)], f'field {code} of type {kind}')
 
 
-@test('identity/removing fields keeps the rest')
+@test('5/identity/removing fields keeps the rest')
 def rest_is_kept(t):
     _, _, contained, service = tagged_world(t)
     message = rawbus.call(SERVICE, '/x', IFACE, 'Ask', 'ayst', b'123', 'text', 1 << 50,
@@ -179,7 +179,7 @@ def rest_is_kept(t):
             ('/x', IFACE, 'Ask', SERVICE, 'ayst', (b'123', 'text', 1 << 50)), 'what arrived')
 
 
-@test('identity/a forged sender is replaced')
+@test('5/identity/a forged sender is replaced')
 def forged_sender(t):
     _, _, contained, service = tagged_world(t)
     for forged_name in (rawbus.BUS, service.unique, SERVICE):
@@ -190,7 +190,7 @@ def forged_sender(t):
         t.equal(len(fields), 1, 'fields')
 
 
-@test('identity/two instances of one app are told apart')
+@test('5/identity/two instances of one app are told apart')
 def two_instances(t):
     bus, one, contained, service = tagged_world(t)
     two = Server(t, bus, [rule(CALL, SERVICE)], manager=one.manager)
@@ -203,7 +203,7 @@ def two_instances(t):
         t.equal((info[0], info[3], info[4]), (server.path, 'com.example.App', 'i1'), 'information')
 
 
-@test('identity/a contained uid that changes after connecting (needs root)')
+@test('5/identity/a contained uid that changes after connecting (needs root)')
 def changed_uid(t):
     harness.need_root()
     bus, server, _, service = tagged_world(t)
@@ -230,7 +230,7 @@ def changed_uid(t):
         t.true(fd >= 0, 'descriptor')
 
 
-@test('identity/GetConnectionCredentials')
+@test('5/identity/GetConnectionCredentials')
 def credentials(t):
     bus, server, contained, service = world(t)
     reply = service.bus('GetConnectionCredentials', 's', contained.unique)
@@ -251,7 +251,7 @@ def credentials(t):
     t.true(bus.alive(), 'bus')
 
 
-@test('identity/GetConnectionInfo and GetServerInfo agree')
+@test('2/identity/GetConnectionInfo and GetServerInfo agree')
 def information(t):
     _, server, contained, service = world(t)
     contained_name = contained.unique
@@ -263,7 +263,7 @@ def information(t):
     t.equal(rest, ['com.example.Sandbox', 'com.example.App', 'i1', {}], 'rest')
 
 
-@test('identity/GetConnectionInfo of what is not contained')
+@test('2/identity/GetConnectionInfo of what is not contained')
 def not_contained(t):
     _, _, _, service = world(t)
     for name in (service.unique, SERVICE, rawbus.BUS):
@@ -272,7 +272,7 @@ def not_contained(t):
         t.failed(connection_info(service, name), 'NameHasNoOwner', name)
 
 
-@test('identity/GetConnectionInfo by a well-known name')
+@test('2/identity/GetConnectionInfo by a well-known name')
 def by_name(t):
     bus, _, _, service = world(t)
     server = Server(t, bus, [(0x08, 'com.example.Mine', '/', '')])
@@ -280,7 +280,7 @@ def by_name(t):
     t.equal(t.returned(connection_info(service, 'com.example.Mine'))[0], server.path, 'path')
 
 
-@test('identity/a contained caller may ask about itself')
+@test('2/identity/a contained caller may ask about itself')
 def about_itself(t):
     bus, server, contained, service = world(t, [rule(CALL, SERVICE)])
     sibling = server.connect()
@@ -295,7 +295,7 @@ def about_itself(t):
     t.true(service.unique, 'service')
 
 
-@test('identity/members that are not for contained callers')
+@test('4/identity/members that are not for contained callers')
 def forbidden(t):
     _, server, contained, _ = world(t, [rule(0x1f, '')])
     sock, _ = listening_socket(t, 'forbidden')
@@ -324,7 +324,7 @@ def forbidden(t):
     t.returned(server.info(), 'the server lives')
 
 
-@test('identity/monitors see the container of every message')
+@test('5/identity/monitors see the container of every message')
 def monitors(t):
     bus, server, contained, service = world(t, [rule(CALL, SERVICE)])
     monitor = t.connect(bus)
@@ -340,7 +340,7 @@ def monitors(t):
     t.equal(answer.container, '/', 'the reply')
 
 
-@test('identity/monitors see denied messages and their errors')
+@test('8/identity/monitors see denied messages and their errors')
 def monitors_denied(t):
     bus, server, contained, service = world(t)
     monitor = t.connect(bus)
@@ -353,7 +353,7 @@ def monitors_denied(t):
     t.equal(service.drain(), [], 'the service')
 
 
-@test('identity/denials are logged in one line')
+@test('8/identity/denials are logged in one line')
 def logged(t):
     bus, server, contained, service = world(t, [rule(CALL, SERVICE,
                                                      interface='com.example.Allowed')])
@@ -367,7 +367,7 @@ def logged(t):
     t.true(server.path and service.unique, 'world')
 
 
-@test('identity/a record cannot be forged')
+@test('8/identity/a record cannot be forged')
 def log_forging(t):
     bus = t.bus()
     service = t.connect(bus)

@@ -23,7 +23,7 @@ def is_listening(server):
     return not refused_connection(server.case, server.address)
 
 
-@test('life/AddServer with a listening socket')
+@test('2/life/AddServer with a listening socket')
 def listen_socket(t):
     bus, manager, _ = managed(t)
     server = Server(t, bus, manager=manager)
@@ -35,7 +35,7 @@ def listen_socket(t):
             (server.path, 'com.example.Sandbox', 'com.example.App', 'i1', {}), 'GetConnectionInfo')
 
 
-@test('life/paths count up and are not reused')
+@test('2/life/paths count up and are not reused')
 def paths(t):
     bus, manager, _ = managed(t)
     numbers = []
@@ -47,7 +47,7 @@ def paths(t):
     t.equal(numbers[2] - numbers[0], 2, 'no number is left out')
 
 
-@test('life/clients that came before AddServer are accepted')
+@test('2/life/clients that came before AddServer are accepted')
 def waiting_clients(t):
     bus, manager, _ = managed(t)
     sock, path = listening_socket(t, 'early')
@@ -60,7 +60,7 @@ def waiting_clients(t):
     t.returned(connection.bus('GetId'))
 
 
-@test('life/an abstract socket of the manager')
+@test('2/life/an abstract socket of the manager')
 def abstract_socket(t):
     bus, manager, _ = managed(t)
     sock = socket.socket(socket.AF_UNIX)
@@ -71,7 +71,7 @@ def abstract_socket(t):
     t.connect(f'unix:abstract={sock.getsockname()[1:].decode()}')
 
 
-@test('life/a server made by the bus')
+@test('2/life/a server made by the bus')
 def bus_made(t):
     bus, manager, observer = managed(t)
     path, results = t.returned(add_server(manager, {}))
@@ -91,7 +91,7 @@ def bus_made(t):
     t.true(not os.path.lexists(file_name), 'the socket is left behind')
 
 
-@test('life/the bus unlinks its sockets when it exits')
+@test('2/life/the bus unlinks its sockets when it exits')
 def bus_exits(t):
     bus, manager, _ = managed(t)
     _, results = t.returned(add_server(manager, {}))
@@ -101,7 +101,7 @@ def bus_exits(t):
     t.true(not os.path.lexists(file_name), 'the socket is left behind')
 
 
-@test('life/a socket of the manager is not unlinked')
+@test('2/life/a socket of the manager is not unlinked')
 def not_unlinked(t):
     bus, manager, observer = managed(t)
     server = Server(t, bus, manager=manager)
@@ -110,7 +110,7 @@ def not_unlinked(t):
     t.true(os.path.lexists(server.socket_path), 'the socket has gone')
 
 
-@test('life/StopListening lets connections go on')
+@test('2/life/StopListening lets connections go on')
 def stop_listening(t):
     bus, manager, observer = managed(t)
     server = Server(t, bus, manager=manager)
@@ -126,7 +126,7 @@ def stop_listening(t):
     t.failed(server.info(), NOT_CONTAINER)
 
 
-@test('life/StopListening without connections removes the server')
+@test('2/life/StopListening without connections removes the server')
 def stop_listening_empty(t):
     bus, manager, observer = managed(t)
     server = Server(t, bus, manager=manager)
@@ -135,7 +135,7 @@ def stop_listening_empty(t):
     t.failed(server.info(), NOT_CONTAINER)
 
 
-@test('life/StopServer closes the connections')
+@test('2/life/StopServer closes the connections')
 def stop_server(t):
     bus, manager, observer = managed(t)
     server = Server(t, bus, manager=manager)
@@ -149,7 +149,7 @@ def stop_server(t):
             'ServerRemoved comes once')
 
 
-@test('life/what StopServer frees is free before its reply')
+@test('2/life/what StopServer frees is free before its reply')
 def freed_at_once(t):
     bus, manager, _ = managed(t, limits={'max_containers': 1})
     for _ in range(5):
@@ -158,7 +158,7 @@ def freed_at_once(t):
         t.returned(server.stop())
 
 
-@test('life/StopServer by others')
+@test('2/life/StopServer by others')
 def stop_by_others(t):
     bus, manager, _ = managed(t)
     server = Server(t, bus, manager=manager)
@@ -169,7 +169,7 @@ def stop_by_others(t):
     t.returned(colleague.bus('StopServer', 'o', server.path, interface=INTERFACE))
 
 
-@test('life/StopServer by another uid (needs root)')
+@test('2/life/StopServer by another uid (needs root)')
 def stop_by_other_uid(t):
     harness.need_root()
     bus = t.bus(extra=ANYBODY)
@@ -190,7 +190,7 @@ def as_user(t, uid, address, path, member):
     return run.out + run.err
 
 
-@test('life/unknown paths')
+@test('2/life/unknown paths')
 def unknown_paths(t):
     _, manager, _ = managed(t)
     for path in ('/', '/org/freedesktop/DBus/Containers1', BASE + '77', BASE + '00', BASE + 'x',
@@ -200,7 +200,7 @@ def unknown_paths(t):
                      f'{member} {path}')
 
 
-@test('life/a manager that goes stops the listening')
+@test('2/life/a manager that goes stops the listening')
 def manager_goes(t):
     bus, _, observer = managed(t)
     server = Server(t, bus)
@@ -213,7 +213,7 @@ def manager_goes(t):
     removal(observer, server.path)
 
 
-@test('life/a manager that goes, no connections')
+@test('2/life/a manager that goes, no connections')
 def manager_goes_empty(t):
     bus, _, observer = managed(t)
     server = Server(t, bus)
@@ -222,7 +222,7 @@ def manager_goes_empty(t):
     t.true(not is_listening(server), 'it still accepts')
 
 
-@test('life/a manager that is killed')
+@test('2/life/a manager that is killed')
 def manager_killed(t):
     bus, _, observer = managed(t)
     script = ('import sys; sys.path.insert(0, sys.argv[1]); import containers, rawbus, signal\n'
@@ -237,7 +237,7 @@ def manager_killed(t):
     removal(observer, path)
 
 
-@test('life/StopOnDisconnect=false outlives the manager')
+@test('2/life/StopOnDisconnect=false outlives the manager')
 def no_stop_on_disconnect(t):
     bus, _, observer = managed(t)
     server = Server(t, bus, named={'StopOnDisconnect': ('b', False)})
@@ -252,7 +252,7 @@ def no_stop_on_disconnect(t):
     removal(observer, server.path)
 
 
-@test('life/DisconnectOnStop with the manager')
+@test('2/life/DisconnectOnStop with the manager')
 def disconnect_on_stop(t):
     bus, _, observer = managed(t)
     server = Server(t, bus, named={'DisconnectOnStop': ('b', True)})
@@ -262,7 +262,7 @@ def disconnect_on_stop(t):
     removal(observer, server.path)
 
 
-@test('life/DisconnectOnStop does not change StopListening')
+@test('2/life/DisconnectOnStop does not change StopListening')
 def disconnect_on_stop_listening(t):
     bus, manager, _ = managed(t)
     server = Server(t, bus, manager=manager, named={'DisconnectOnStop': ('b', True)})
@@ -272,7 +272,7 @@ def disconnect_on_stop_listening(t):
 
 
 def register_notify(title, trigger, **extra):
-    @test(f'life/StopOnNotify: {title}')
+    @test(f'2/life/StopOnNotify: {title}')
     def notify(t):
         bus, manager, observer = managed(t)
         given, kept = trigger.make(t)
@@ -316,7 +316,7 @@ register_notify('with DisconnectOnStop', ReadingEnd(lambda t, fd: t.close(fd)),
                 DisconnectOnStop=('b', True))
 
 
-@test('life/StopOnNotify that has already happened')
+@test('2/life/StopOnNotify that has already happened')
 def notify_at_once(t):
     bus, manager, observer = managed(t)
     reader, writer = t.pipe()
@@ -339,7 +339,7 @@ def unready(t, manager, **options):
     return path, sock, name, writer
 
 
-@test('life/ReadyNotify: bound and listening only after AddServer')
+@test('2/life/ReadyNotify: bound and listening only after AddServer')
 def ready(t):
     for how in ('write', 'close'):
         bus, manager, _ = managed(t)
@@ -363,7 +363,7 @@ def ready(t):
         os.unlink(name)
 
 
-@test('life/ReadyNotify that never comes')
+@test('2/life/ReadyNotify that never comes')
 def never_ready(t):
     _, manager, observer = managed(t)
     path, _, _, _ = unready(t, manager)
@@ -372,7 +372,7 @@ def never_ready(t):
     removal(observer, path)
 
 
-@test('life/ReadyNotify that never comes, StopServer')
+@test('2/life/ReadyNotify that never comes, StopServer')
 def never_ready_stop(t):
     for member in ('StopServer', 'StopListening'):
         _, manager, observer = managed(t)
@@ -382,7 +382,7 @@ def never_ready_stop(t):
         observer.drain()
 
 
-@test('life/ReadyNotify comes but the socket does not listen')
+@test('2/life/ReadyNotify comes but the socket does not listen')
 def ready_not_listening(t):
     for bind in (False, True):
         bus, manager, observer = managed(t)
@@ -395,7 +395,7 @@ def ready_not_listening(t):
             os.unlink(name)
 
 
-@test('life/StopOnNotify before ReadyNotify')
+@test('2/life/StopOnNotify before ReadyNotify')
 def stop_before_ready(t):
     _, manager, observer = managed(t)
     ready_reader, _ = t.pipe()
@@ -408,7 +408,7 @@ def stop_before_ready(t):
     removal(observer, path)
 
 
-@test('life/ServerRemoved is sent to uncontained receivers only, and once')
+@test('2/life/ServerRemoved is sent to uncontained receivers only, and once')
 def removed_signal(t):
     bus, manager, observer = managed(t)
     server = Server(t, bus, manager=manager)
@@ -421,14 +421,14 @@ def removed_signal(t):
     t.equal([m for m in observer.drain() if m.member == 'ServerRemoved'], [], 'second signal')
 
 
-@test('life/no ServerRemoved for an AddServer that failed')
+@test('2/life/no ServerRemoved for an AddServer that failed')
 def failed_is_silent(t):
     _, manager, observer = managed(t)
     t.failed(add_server(manager, {'Nonsense': ('s', '')}), 'InvalidArgs')
     t.equal([m.member for m in observer.drain()], [], 'signals')
 
 
-@test('life/a connection that has not authenticated keeps no server alive')
+@test('2/life/a connection that has not authenticated keeps no server alive')
 def unauthenticated(t):
     bus, manager, observer = managed(t)
     server = Server(t, bus, manager=manager)
@@ -439,7 +439,7 @@ def unauthenticated(t):
     silent.wait_closed()
 
 
-@test('life/only EXTERNAL, only the creator')
+@test('2/life/only EXTERNAL, only the creator')
 def authentication(t):
     bus, manager, _ = managed(t, extra='  <auth>ANONYMOUS</auth>\n  <allow_anonymous/>\n')
     server = Server(t, bus, manager=manager)
@@ -449,7 +449,7 @@ def authentication(t):
     t.equal(connection.auth_line(b'AUTH DBUS_COOKIE_SHA1 30'), b'REJECTED EXTERNAL', 'cookies')
 
 
-@test('life/another uid is hung up on (needs root)')
+@test('2/life/another uid is hung up on (needs root)')
 def other_uid(t):
     harness.need_root()
     bus, manager, _ = managed(t)
@@ -465,7 +465,7 @@ def other_uid(t):
     t.true(refused_connection(t, allowed.address), 'the creator is not among Users')
 
 
-@test('life/removal while a client is in the middle of a message')
+@test('2/life/removal while a client is in the middle of a message')
 def cut_off(t):
     bus, manager, observer = managed(t)
     server = Server(t, bus, manager=manager)
@@ -477,7 +477,7 @@ def cut_off(t):
     removal(observer, server.path)
 
 
-@test('life/ListServers')
+@test('2/life/ListServers')
 def list_servers(t):
     bus, manager, _ = managed(t)
     servers = [Server(t, bus, manager=manager) for _ in range(3)]

@@ -24,7 +24,7 @@ def exhausted(t, bus, reply, name, value):
     t.contains(line, str(value), 'value of the limit')
 
 
-@test('limits/512 servers')
+@test('7/limits/512 servers')
 def five_hundred(t):
     bus, manager, _ = managed(t, limits={'max_containers': 512, 'max_containers_per_user': 10000})
     made = []
@@ -36,7 +36,7 @@ def five_hundred(t):
     t.failed(add_server(manager), 'LimitsExceeded')
 
 
-@test('limits/the default of max_containers_per_user')
+@test('7/limits/the default of max_containers_per_user')
 def per_user_default(t):
     bus, manager, _ = managed(t)
     paths = [t.returned(add_server(manager))[0] for _ in range(16)]
@@ -47,7 +47,7 @@ def per_user_default(t):
     t.returned(add_server(other_manager))
 
 
-@test('limits/max_containers_per_user counts each user (needs root)')
+@test('7/limits/max_containers_per_user counts each user (needs root)')
 def per_user(t):
     harness.need_root()
     bus, manager, _ = managed(t, limits={'max_containers_per_user': 1}, extra=ANYBODY)
@@ -62,13 +62,13 @@ def per_user(t):
     t.equal(run.out.split(), ['made', 'org.freedesktop.DBus.Error.LimitsExceeded'], run.err)
 
 
-@test('limits/a limit of 0 servers')
+@test('7/limits/a limit of 0 servers')
 def none_at_all(t):
     _, manager, _ = managed(t, limits={'max_containers': 0})
     t.failed(add_server(manager), 'LimitsExceeded')
 
 
-@test('limits/a failed AddServer is not counted')
+@test('7/limits/a failed AddServer is not counted')
 def failures_are_free(t):
     _, manager, _ = managed(t, limits={'max_containers': 1})
     for _ in range(3):
@@ -76,7 +76,7 @@ def failures_are_free(t):
     t.returned(add_server(manager))
 
 
-@test('limits/max_connections_per_container')
+@test('7/limits/max_connections_per_container')
 def connections(t):
     bus, manager, _ = managed(t, limits={'max_connections_per_container': 3})
     server, other = Server(t, bus, manager=manager), Server(t, bus, manager=manager)
@@ -88,7 +88,7 @@ def connections(t):
     t.true(harness.wait_until(lambda: not refused_connection(t, server.address)), 'one is free')
 
 
-@test('limits/connections that have not authenticated count')
+@test('7/limits/connections that have not authenticated count')
 def unauthenticated(t):
     bus, manager, _ = managed(t, limits={'max_connections_per_container': 2})
     server = Server(t, bus, manager=manager)
@@ -99,7 +99,7 @@ def unauthenticated(t):
     t.true(refused_connection(t, server.address), 'a third')
 
 
-@test('limits/the default of max_connections_per_container')
+@test('7/limits/the default of max_connections_per_container')
 def connections_default(t):
     bus, manager, _ = managed(t)
     server = Server(t, bus, manager=manager)
@@ -108,7 +108,7 @@ def connections_default(t):
     t.true(refused_connection(t, server.address), 'a ninth')
 
 
-@test('limits/MaxConnections lowers it, and only lowers it')
+@test('7/limits/MaxConnections lowers it, and only lowers it')
 def argument(t):
     bus, manager, _ = managed(t, limits={'max_connections_per_container': 3})
     for asked, effective in ((1, 1), (2, 2), (3, 3), (100, 3)):
@@ -124,7 +124,7 @@ def metadata_bytes(size):
     return {'k': ('ay', bytes(size - base))}
 
 
-@test('limits/max_container_metadata_bytes')
+@test('7/limits/max_container_metadata_bytes')
 def metadata(t):
     bus, manager, _ = managed(t, limits={'max_container_metadata_bytes': 1000})
     options = {'type': 'a.b', 'app': '', 'instance': ''}
@@ -135,7 +135,7 @@ def metadata(t):
     t.failed(add_server(manager, type='a.b', app='', instance='x' * 996), 'LimitsExceeded')
 
 
-@test('limits/the default of max_container_metadata_bytes')
+@test('7/limits/the default of max_container_metadata_bytes')
 def metadata_default(t):
     _, manager, _ = managed(t)
     options = {'type': 'a.b', 'app': '', 'instance': ''}
@@ -143,7 +143,7 @@ def metadata_default(t):
     t.failed(add_server(manager, metadata=metadata_bytes(4097), **options), 'LimitsExceeded')
 
 
-@test('limits/max_rules_per_container')
+@test('7/limits/max_rules_per_container')
 def rules(t):
     bus, manager, _ = managed(t, limits={'max_rules_per_container': 10})
     many = [rule(CALL, f'com.example.N{number}') for number in range(11)]
@@ -153,7 +153,7 @@ def rules(t):
               10)
 
 
-@test('limits/the default of max_rules_per_container')
+@test('7/limits/the default of max_rules_per_container')
 def rules_default(t):
     _, manager, _ = managed(t)
     many = [rule(CALL, f'com.example.N{number}') for number in range(4097)]
@@ -162,7 +162,7 @@ def rules_default(t):
     stop(t, manager, path)
 
 
-@test('limits/thousands of rules work')
+@test('7/limits/thousands of rules work')
 def rules_work(t):
     many = [rule(CALL, f'com.example.N{number}') for number in range(4095)]
     _, _, contained, service = world(t, many + [rule(CALL, SERVICE)])
@@ -171,7 +171,7 @@ def rules_work(t):
     t.returned(contained.wait_reply(serial))
 
 
-@test('limits/a refused server leaves nothing behind')
+@test('7/limits/a refused server leaves nothing behind')
 def nothing_left(t):
     bus, manager, observer = managed(t, limits={'max_containers': 2})
     paths = [t.returned(add_server(manager))[0] for _ in range(2)]
@@ -186,7 +186,7 @@ def nothing_left(t):
         removal(observer, path)
 
 
-@test('limits/an instance shares what one connection may have four times')
+@test('7/limits/an instance shares what one connection may have four times')
 def instance_share(t):
     bus, manager, _ = managed(t, limits={'max_match_rules_per_connection': 10,
                                          'max_connections_per_container': 8})
@@ -203,7 +203,7 @@ def instance_share(t):
     t.equal(added, 40, 'match rules')
 
 
-@test('limits/names of an instance')
+@test('7/limits/names of an instance')
 def instance_names(t):
     bus, manager, _ = managed(t, limits={'max_names_per_connection': 5})
     server = Server(t, bus, [(0x08 | 0x100, 'com.example.Names', '/', '')], manager=manager)

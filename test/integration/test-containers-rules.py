@@ -40,7 +40,7 @@ def expect_call(t, allowed, contained, service, what, **options):
         t.true(is_denied(reply), f'{what}: expected a denial, got {reply!r}')
 
 
-@test('rules/driver calls are always allowed')
+@test('3-4/rules/driver calls are always allowed')
 def driver_calls(t):
     _, _, contained, _ = world(t)
     for member in ('ListNames', 'GetId'):
@@ -52,13 +52,13 @@ def driver_calls(t):
     t.returned(contained.bus('Get', 'ss', rawbus.BUS, 'Features', interface=harness.PROPERTIES))
 
 
-@test('rules/call out without a rule is denied')
+@test('3-4/rules/call out without a rule is denied')
 def call_denied(t):
     _, _, contained, service = world(t)
     expect_call(t, False, contained, service, 'no rules')
 
 
-@test('rules/absent Allow is as an empty one')
+@test('3-4/rules/absent Allow is as an empty one')
 def absent_allow(t):
     bus = t.bus()
     service = t.connect(bus)
@@ -67,7 +67,7 @@ def absent_allow(t):
     expect_call(t, False, contained, service, 'no Allow at all')
 
 
-@test('rules/a denied call to a visible name gets AccessDenied with a reason')
+@test('3-4/rules/a denied call to a visible name gets AccessDenied with a reason')
 def access_denied(t):
     _, _, contained, service = world(t, [rule(SEE, SERVICE)])
     reply, delivered = call_service(contained, service)
@@ -76,7 +76,7 @@ def access_denied(t):
     t.true(text, 'the error has no text')
 
 
-@test('rules/a denied call that wants no reply is dropped silently')
+@test('3-4/rules/a denied call that wants no reply is dropped silently')
 def denied_no_reply(t):
     _, _, contained, service = world(t, [rule(SEE, SERVICE)])
     contained.send(rawbus.call(SERVICE, OBJECT, IFACE, 'Method', flags=rawbus.NO_REPLY))
@@ -84,7 +84,7 @@ def denied_no_reply(t):
     t.equal(service.drain(), [], 'what the service got')
 
 
-@test('rules/call out with a CALL rule')
+@test('3-4/rules/call out with a CALL rule')
 def call_allowed(t):
     bus, _, contained, service = world(t, [rule(CALL, SERVICE)])
     expect_call(t, True, contained, service, 'by name')
@@ -95,13 +95,13 @@ def call_allowed(t):
     expect_call(t, False, contained, other, 'another connection', destination=other.unique)
 
 
-@test('rules/RECEIVE, SEE and OWN do not allow calls')
+@test('3-4/rules/RECEIVE, SEE and OWN do not allow calls')
 def other_flags_no_call(t):
     _, _, contained, service = world(t, [rule(SEE | RECEIVE | OWN, SERVICE)])
     expect_call(t, False, contained, service, 'no CALL')
 
 
-@test('rules/a rule by path')
+@test('3-4/rules/a rule by path')
 def rule_path(t):
     _, _, contained, service = world(t, [(CALL, SERVICE, '/a', ''),
                                          (CALL | SUBTREE, SERVICE, '/b', '')])
@@ -110,14 +110,14 @@ def rule_path(t):
         expect_call(t, allowed, contained, service, path, path=path)
 
 
-@test('rules/a subtree of the root covers all paths')
+@test('3-4/rules/a subtree of the root covers all paths')
 def rule_root(t):
     _, _, contained, service = world(t, [(CALL | SUBTREE, SERVICE, '/', IFACE)])
     for path in ('/', '/a', '/a/b'):
         expect_call(t, True, contained, service, path, path=path)
 
 
-@test('rules/a rule by interface and member')
+@test('3-4/rules/a rule by interface and member')
 def rule_interface(t):
     _, _, contained, service = world(t, [rule(CALL, SERVICE, interface='a.b.C'),
                                          rule(CALL, SERVICE, interface='x.y.*')])
@@ -130,7 +130,7 @@ def rule_interface(t):
                     member=member)
 
 
-@test('rules/a call without an interface needs a rule without one')
+@test('3-4/rules/a call without an interface needs a rule without one')
 def no_interface(t):
     _, server, contained, service = world(t, [rule(CALL, SERVICE, interface=IFACE)])
     expect_call(t, False, contained, service, 'rule with an interface', interface=None)
@@ -138,7 +138,7 @@ def no_interface(t):
     expect_call(t, True, contained, service, 'rule without an interface', interface=None)
 
 
-@test('rules/a namespace of names')
+@test('3-4/rules/a namespace of names')
 def rule_namespace(t):
     bus, _, contained, service = world(t, [rule(CALL | NAMESPACE, 'com.example.Service')])
     for name, allowed in (('com.example.Service.Sub', True), ('com.example.Service.Sub.Deeper',
@@ -150,7 +150,7 @@ def rule_namespace(t):
     expect_call(t, True, contained, service, 'the name itself')
 
 
-@test('rules/an empty name is everybody')
+@test('3-4/rules/an empty name is everybody')
 def rule_everybody(t):
     bus, _, contained, service = world(t, [rule(CALL, '', interface=IFACE)])
     expect_call(t, True, contained, service, 'a name')
@@ -160,7 +160,7 @@ def rule_everybody(t):
                 interface='com.example.Other')
 
 
-@test('rules/a unique name')
+@test('3-4/rules/a unique name')
 def rule_unique(t):
     bus = t.bus()
     service, other = t.connect(bus), t.connect(bus)
@@ -171,7 +171,7 @@ def rule_unique(t):
     expect_call(t, False, contained, other, 'another one', destination=other.unique)
 
 
-@test('rules/rules only add')
+@test('3-4/rules/rules only add')
 def rules_add(t):
     _, _, contained, service = world(t, [rule(SEE, SERVICE), rule(CALL, SERVICE, '/a', 'a.b'),
                                          rule(CALL, SERVICE, '/c', 'd.e')])
@@ -181,7 +181,7 @@ def rules_add(t):
                     interface=interface)
 
 
-@test('rules/a permission ends when the name moves on')
+@test('3-4/rules/a permission ends when the name moves on')
 def name_moves(t):
     bus, _, contained, service = world(t, [rule(CALL, SERVICE)])
     heir = t.connect(bus)
@@ -194,7 +194,7 @@ def name_moves(t):
     expect_call(t, True, contained, heir, 'new owner by name')
 
 
-@test('rules/a name that is not covered is not reached through another that is')
+@test('3-4/rules/a name that is not covered is not reached through another that is')
 def second_name(t):
     _, _, contained, service = world(t, [rule(CALL, SERVICE)])
     service.own('com.example.Second')
@@ -202,7 +202,7 @@ def second_name(t):
     expect_call(t, True, contained, service, 'unique name', destination=service.unique)
 
 
-@test('rules/unicast signals go as calls do')
+@test('3-4/rules/unicast signals go as calls do')
 def unicast_signals(t):
     _, _, contained, service = world(t, [rule(CALL, SERVICE, '/a', 'a.b')])
     for path, interface in (('/a', 'a.b'), ('/c', 'a.b'), ('/a', 'a.c')):
@@ -211,7 +211,7 @@ def unicast_signals(t):
     t.equal([(m.path, m.interface) for m in service.drain()], [('/a', 'a.b')], 'delivered')
 
 
-@test('rules/within an instance everything is allowed')
+@test('3-4/rules/within an instance everything is allowed')
 def same_instance(t):
     _, server, contained, _ = world(t)
     sibling = server.connect()
@@ -223,7 +223,7 @@ def same_instance(t):
     t.equal([m.member for m in sibling.drain()], ['S', 'B'], 'signals')
 
 
-@test('rules/another instance is outside')
+@test('3-4/rules/another instance is outside')
 def other_instance(t):
     bus, _, contained, _ = world(t, [rule(CALL, SERVICE)])
     stranger = Server(t, bus).connect()
@@ -231,7 +231,7 @@ def other_instance(t):
     expect_call(t, False, stranger, contained, 'call back', destination=contained.unique)
 
 
-@test('rules/another instance with a rule for it')
+@test('3-4/rules/another instance with a rule for it')
 def other_instance_rule(t):
     bus, server, contained, _ = world(t)
     caller = Server(t, bus, [rule(CALL, contained.unique)]).connect()
@@ -241,7 +241,7 @@ def other_instance_rule(t):
     expect_call(t, False, caller, sibling, 'not its sibling', destination=sibling.unique)
 
 
-@test('rules/from outside everything may be sent to a contained connection')
+@test('3-4/rules/from outside everything may be sent to a contained connection')
 def from_outside(t):
     _, _, contained, service = world(t)
     expect_call(t, True, service, contained, 'call', destination=contained.unique)
@@ -250,7 +250,7 @@ def from_outside(t):
     t.equal([m.member for m in contained.drain()], ['S'], 'signals')
 
 
-@test('rules/broadcasts to the outside are delivered')
+@test('3-4/rules/broadcasts to the outside are delivered')
 def broadcast_out(t):
     bus, server, contained, service = world(t)
     sibling, stranger = server.connect(), Server(t, bus).connect()
@@ -263,7 +263,7 @@ def broadcast_out(t):
     t.equal([m.member for m in stranger.drain()], [], 'another instance')
 
 
-@test('rules/broadcasts from outside need RECEIVE')
+@test('3-4/rules/broadcasts from outside need RECEIVE')
 def broadcast_in(t):
     bus, server, contained, service = world(t, [rule(RECEIVE, SERVICE, '/a', 'a.b')])
     nothing = Server(t, bus, [rule(SEE | CALL | OWN, SERVICE)]).connect()
@@ -284,7 +284,7 @@ def broadcast_in(t):
     t.true(server.path, 'path')
 
 
-@test('rules/broadcasts need a match rule, too')
+@test('3-4/rules/broadcasts need a match rule, too')
 def broadcast_match(t):
     _, _, contained, service = world(t, [rule(RECEIVE, SERVICE)])
     service.send(rawbus.signal('/a', 'a.b', 'S'))
@@ -292,7 +292,7 @@ def broadcast_match(t):
     t.equal(contained.drain(), [], 'without a match rule')
 
 
-@test('rules/broadcasts by any name of the sender')
+@test('3-4/rules/broadcasts by any name of the sender')
 def broadcast_names(t):
     _, _, contained, service = world(t, [rule(RECEIVE, 'com.example.Second')])
     contained.add_match("interface='a.b'")
@@ -305,7 +305,7 @@ def broadcast_names(t):
     t.equal([m.member for m in contained.drain()], ['Owned'], 'received')
 
 
-@test('rules/exactly one return for a call')
+@test('3-4/rules/exactly one return for a call')
 def one_return(t):
     _, _, contained, service = world(t, [rule(CALL, SERVICE)])
     _, requests = call_service(contained, service, answer=False)
@@ -316,7 +316,7 @@ def one_return(t):
     t.equal(got, [(0,)], 'returns')
 
 
-@test('rules/a contained connection may answer, once')
+@test('3-4/rules/a contained connection may answer, once')
 def contained_answers(t):
     _, _, contained, service = world(t)
     serial = service.send(rawbus.call(contained.unique, OBJECT, IFACE, 'Method'))
@@ -329,7 +329,7 @@ def contained_answers(t):
     t.equal(service.drain(), [], 'others')
 
 
-@test('rules/unrequested returns and errors are dropped')
+@test('3-4/rules/unrequested returns and errors are dropped')
 def unrequested(t):
     _, _, contained, service = world(t, [rule(CALL, SERVICE), rule(CALL, '')])
     for kind, fields in ((rawbus.RETURN, {}), (rawbus.ERROR, {'error': 'a.b'})):
@@ -340,7 +340,7 @@ def unrequested(t):
             t.equal(receiver.drain(), [], 'what the receiver got')
 
 
-@test('rules/a call that wants no reply gets none')
+@test('3-4/rules/a call that wants no reply gets none')
 def no_reply(t):
     _, _, contained, service = world(t, [rule(CALL, SERVICE)])
     contained.send(rawbus.call(SERVICE, OBJECT, IFACE, 'Method', flags=rawbus.NO_REPLY))
@@ -349,7 +349,7 @@ def no_reply(t):
     t.equal(contained.drain(), [], 'received')
 
 
-@test('rules/names need OWN')
+@test('3-4/rules/names need OWN')
 def own_names(t):
     _, server, contained, _ = world(t, [rule(OWN, 'com.example.Mine'),
                                         rule(OWN | NAMESPACE, 'com.example.Tree'),
@@ -369,7 +369,7 @@ def own_names(t):
     t.equal(t.returned(anything.bus('RequestName', 'su', 'com.example.Free', 4)), (1,), 'any name')
 
 
-@test('rules/OWN may take a name from outside only as flags allow')
+@test('3-4/rules/OWN may take a name from outside only as flags allow')
 def own_taken(t):
     _, _, contained, _ = world(t, [rule(OWN, SERVICE)])
     t.equal(t.returned(contained.bus('RequestName', 'su', SERVICE, 6)), (3,), 'not replaceable')
@@ -387,7 +387,7 @@ def fd_arrives(sender, receiver, message, kind):
     return found
 
 
-@test('rules/descriptors out need SEND_UNIX_FDS in the rule that allows the message')
+@test('3-4/rules/descriptors out need SEND_UNIX_FDS in the rule that allows the message')
 def descriptors_out(t):
     _, server, contained, service = world(t, [rule(CALL, SERVICE, '/plain'),
                                               rule(CALL | FDS, SERVICE, '/fds')])
@@ -405,7 +405,7 @@ def descriptors_out(t):
     t.true(server.path, 'path')
 
 
-@test('rules/descriptors in a return')
+@test('3-4/rules/descriptors in a return')
 def descriptors_return(t):
     _, server, contained, service = world(t)
     for rules, allowed in (([], False), ([rule(CALL | FDS, SERVICE, '/x', 'a.b')], True),
@@ -423,7 +423,7 @@ def descriptors_return(t):
         reply.close_fds()
 
 
-@test('rules/descriptors within the instance')
+@test('3-4/rules/descriptors within the instance')
 def descriptors_inside(t):
     _, server, _, _ = world(t)
     for rules, allowed in (([], None), ([rule(CALL | FDS, '')], 1)):
@@ -434,7 +434,7 @@ def descriptors_inside(t):
         t.equal(got, allowed, f'with {rules}')
 
 
-@test('rules/descriptors in a broadcast, receiver by receiver')
+@test('3-4/rules/descriptors in a broadcast, receiver by receiver')
 def descriptors_broadcast(t):
     bus, server, contained, service = world(t, [rule(CALL | FDS, SERVICE)])
     other = t.connect(bus)
@@ -450,7 +450,7 @@ def descriptors_broadcast(t):
     t.true(server.path, 'path')
 
 
-@test('rules/descriptors to the driver are closed, no denial')
+@test('3-4/rules/descriptors to the driver are closed, no denial')
 def descriptors_driver(t):
     bus, _, contained, _ = world(t)
     before = bus.count_fds()
@@ -458,7 +458,7 @@ def descriptors_driver(t):
     t.equal(bus.count_fds(), before, 'descriptors of the bus')
 
 
-@test('rules/descriptors from outside')
+@test('3-4/rules/descriptors from outside')
 def descriptors_in(t):
     _, _, contained, service = world(t)
     got = fd_arrives(service, contained, rawbus.signal(OBJECT, IFACE, 'S', 'h', 0,
@@ -467,14 +467,14 @@ def descriptors_in(t):
     t.equal(got, 1, 'descriptors')
 
 
-@test('rules/calls to a name that nobody owns')
+@test('3-4/rules/calls to a name that nobody owns')
 def nobody(t):
     _, _, contained, _ = world(t, [rule(CALL, 'com.example.Absent')])
     t.failed(contained.call('com.example.Absent', OBJECT, IFACE, 'M'), 'ServiceUnknown')
     t.failed(contained.call('com.example.AbsentToo', OBJECT, IFACE, 'M'), 'ServiceUnknown')
 
 
-@test('rules/eavesdropping is not for contained connections')
+@test('3-4/rules/eavesdropping is not for contained connections')
 def eavesdrop(t):
     _, _, contained, _ = world(t, [rule(CALL | RECEIVE, '')])
     for text in ("eavesdrop=true", "eavesdrop='true'", "eavesdrop='false'",
@@ -483,14 +483,14 @@ def eavesdrop(t):
         t.failed(contained.bus('AddMatch', 's', text), 'AccessDenied', text)
 
 
-@test('rules/what the rules deny stays denied for uncontained peers in between')
+@test('3-4/rules/what the rules deny stays denied for uncontained peers in between')
 def unaffected(t):
     bus, _, _, service = world(t)
     caller = t.connect(bus)
     expect_call(t, True, caller, service, 'two uncontained ones')
 
 
-@test('rules/invalid rules')
+@test('3-4/rules/invalid rules')
 def invalid_rules(t):
     bus = t.bus()
     manager = t.connect(bus)

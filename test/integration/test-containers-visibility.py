@@ -43,7 +43,7 @@ def hears(receiver, sender, path='/x', interface=IFACE):
 
 # Visibility
 
-@test('visibility/nothing but the driver and the own instance')
+@test('4/visibility/nothing but the driver and the own instance')
 def only_own(t):
     _, server, contained, _ = world(t)
     t.equal(names(contained), [contained.unique], 'ListNames')
@@ -51,7 +51,7 @@ def only_own(t):
     t.equal(names(contained), sorted([contained.unique, sibling.unique]), 'with a sibling')
 
 
-@test('visibility/every rule shows the name and its owner')
+@test('4/visibility/every rule shows the name and its owner')
 def rules_show(t):
     for flag in (SEE, CALL, RECEIVE, OWN):
         _, _, contained, service = world(t, [rule(flag, SERVICE)])
@@ -59,7 +59,7 @@ def rules_show(t):
         contained.close()
 
 
-@test('visibility/an owner\'s other names stay hidden')
+@test('4/visibility/an owner\'s other names stay hidden')
 def other_names(t):
     _, _, contained, service = world(t, [rule(SEE, SERVICE)])
     service.own(HIDDEN)
@@ -67,7 +67,7 @@ def other_names(t):
     t.failed(contained.bus('GetNameOwner', 's', HIDDEN), 'NameHasNoOwner')
 
 
-@test('visibility/a namespace and everybody')
+@test('4/visibility/a namespace and everybody')
 def wide_rules(t):
     bus, _, contained, service = world(t, [rule(SEE | NAMESPACE, 'com.example')])
     service.own(HIDDEN)
@@ -78,7 +78,7 @@ def wide_rules(t):
     t.contains(names(everybody), contained.unique, 'everybody')
 
 
-@test('visibility/methods answer as if the hidden did not exist')
+@test('4/visibility/methods answer as if the hidden did not exist')
 def hidden_methods(t):
     bus, _, contained, service = world(t)
     absent_name, absent_unique = 'com.example.Absent', ':1.54321'
@@ -107,7 +107,7 @@ def hidden_methods(t):
     t.true(bus.alive(), 'bus')
 
 
-@test('visibility/NameOwnerChanged under every match rule')
+@test('4/visibility/NameOwnerChanged under every match rule')
 def owner_changes(t):
     bus, server, contained, service = world(t, [rule(SEE, 'com.example.Seen')])
     for text in ("type='signal'", "member='NameOwnerChanged'", f"sender='{rawbus.BUS}'",
@@ -130,7 +130,7 @@ def owner_changes(t):
     t.equal(changes, [(sibling.unique, '', sibling.unique)], 'of a sibling')
 
 
-@test('visibility/who has sent something is seen until it goes')
+@test('4/visibility/who has sent something is seen until it goes')
 def senders_seen(t):
     bus, _, contained, service = world(t)
     service.send(rawbus.signal('/x', IFACE, 'S', destination=contained.unique))
@@ -145,7 +145,7 @@ def senders_seen(t):
     t.lacks(names(contained), other.unique, 'after a broadcast')
 
 
-@test('visibility/queued owners')
+@test('4/visibility/queued owners')
 def queued_owners(t):
     bus, _, contained, service = world(t, [rule(SEE, SERVICE)])
     waiting = t.connect(bus)
@@ -157,7 +157,7 @@ def queued_owners(t):
 
 # Rules of a living server
 
-@test('rules of servers/GetServerRules gives back what was given')
+@test('2/rules of servers/GetServerRules gives back what was given')
 def get_rules(t):
     bus, manager, _ = managed(t)
     given = [(CALL, SERVICE, '/a', 'a.b'), (SEE | OWN | NAMESPACE, 'com.example', '/', ''),
@@ -171,7 +171,7 @@ def get_rules(t):
     t.failed(manager.bus('GetServerRules', 'o', '/nowhere', interface=INTERFACE), NOT_CONTAINER)
 
 
-@test('rules of servers/AddServerRules adds at once, to open connections, too')
+@test('2/rules of servers/AddServerRules adds at once, to open connections, too')
 def add_rules(t):
     _, server, contained, service = world(t, limits={'max_rules_per_container': 3})
     t.true(not reaches(contained, service), 'before')
@@ -199,7 +199,7 @@ def withdraw(service, where):
     return service.bus('WithdrawContainers', 'o', where, interface=INTERFACE)
 
 
-@test('opt-ins/to all containers, now and later')
+@test('6/opt-ins/to all containers, now and later')
 def opt_in_all(t):
     bus, _, contained, service = world(t)
     t.returned(allow(service, '/', (CALL, '/rendezvous', 'a.b')))
@@ -215,7 +215,7 @@ def opt_in_all(t):
     t.returned(withdraw(service, '/'), 'nothing to take back')
 
 
-@test('opt-ins/to one server, with signals below a subtree of its own')
+@test('6/opt-ins/to one server, with signals below a subtree of its own')
 def opt_in_one(t):
     bus, one, contained, service = world(t)
     two = Server(t, bus)
@@ -236,7 +236,7 @@ def opt_in_one(t):
     t.failed(allow(service, '/nowhere', (CALL, '/', '')), NOT_CONTAINER)
 
 
-@test('opt-ins/add up and go with the connection')
+@test('6/opt-ins/add up and go with the connection')
 def opt_in_life(t):
     bus, _, contained, service = world(t)
     t.returned(allow(service, '/', (CALL, '/a', '')))
@@ -249,7 +249,7 @@ def opt_in_life(t):
     t.true(not reaches(contained, heir, '/a'), 'they were the connection\'s, not the name\'s')
 
 
-@test('opt-ins/descriptors need SEND_UNIX_FDS')
+@test('6/opt-ins/descriptors need SEND_UNIX_FDS')
 def opt_in_descriptors(t):
     _, _, contained, service = world(t)
     t.returned(allow(service, '/', (CALL, '/plain', ''), (CALL | FDS, '/fds', '')))
@@ -257,7 +257,7 @@ def opt_in_descriptors(t):
     t.true(reaches(contained, service, '/fds', fds=t.pipe()[:1]), 'with')
 
 
-@test('opt-ins/flags that make no sense')
+@test('6/opt-ins/flags that make no sense')
 def opt_in_flags(t):
     _, _, contained, service = world(t)
     for flags in (0, FDS, SUBTREE, 0x400, CALL | NAMESPACE, CALL | OWN, SEE):
@@ -273,7 +273,7 @@ GROUPS = ('  <containers><group name="portals">\n'
           '<group name="names">own com.example.Mine.*</group></containers>\n')
 
 
-@test('groups/in the configuration')
+@test('6/groups/in the configuration')
 def groups(t):
     bus, manager, _ = managed(t, extra=GROUPS)
     service = t.connect(bus)
@@ -290,7 +290,7 @@ def groups(t):
     t.contains(t.failed(reply, 'InvalidArgs'), 'unknown', 'text')
 
 
-@test('groups/in files beside the configuration')
+@test('6/groups/in files beside the configuration')
 def group_files(t):
     directory = t.path('containers.d')
     os.mkdir(directory)
@@ -318,7 +318,7 @@ def denied_signals(connection):
     return [m for m in connection.drain() if m.member == 'Denied']
 
 
-@test('denials/the signal Denied')
+@test('8/denials/the signal Denied')
 def denied_signal(t):
     bus, server, contained, service = world(t, [rule(SEE, SERVICE)])
     watcher, idle = t.connect(bus), t.connect(bus)
@@ -340,7 +340,7 @@ def denied_signal(t):
     t.equal(denied_signals(idle), [], 'without a match rule')
 
 
-@test('denials/each kind is reported')
+@test('8/denials/each kind is reported')
 def denied_kinds(t):
     bus, _, contained, service = world(t, [rule(CALL, SERVICE, '/allowed')])
     watcher = t.connect(bus)
@@ -368,7 +368,7 @@ def denied_kinds(t):
     t.equal(kinds(), [], 'a filtered broadcast is no denial')
 
 
-@test('denials/Permissive denies nothing, but reports')
+@test('8/denials/Permissive denies nothing, but reports')
 def permissive(t):
     bus, manager, _ = managed(t)
     service = t.connect(bus)
@@ -383,7 +383,7 @@ def permissive(t):
     t.failed(contained.bus('AddMatch', 's', 'eavesdrop=true'), 'AccessDenied')
 
 
-@test('denials/ServerAdded')
+@test('2/denials/ServerAdded')
 def server_added(t):
     bus, manager, observer = managed(t)
     inside = Server(t, bus, [rule(CALL, '')], manager=manager).connect()
@@ -395,7 +395,7 @@ def server_added(t):
     t.equal([m.member for m in inside.drain() if m.interface == INTERFACE], [], 'inside')
 
 
-@test('users/a uid without an entry in passwd (needs root)')
+@test('2/users/a uid without an entry in passwd (needs root)')
 def nameless_user(t):
     harness.need_root()
     bus = t.bus(extra=ANYBODY)
@@ -406,7 +406,7 @@ def nameless_user(t):
     t.equal(run.out, f'{rawbus.RETURN}\n', run.err)
 
 
-@test('users/others need the privilege (needs root)')
+@test('2/users/others need the privilege (needs root)')
 def users_privilege(t):
     harness.need_root()
     bus = t.bus(extra=ANYBODY)
