@@ -63,7 +63,7 @@ typedef struct Config {
         GPtrArray *listen;           /* of char *, addresses in order */
         GPtrArray *service_dirs;     /* of ServiceDir *, in order of precedence */
         GPtrArray *config_dirs;      /* of char *, includedirs to be watched */
-        GPtrArray *files;            /* of char *, every file that was read; the main one first */
+        GPtrArray *files;            /* of char *, read, or missed but not needed; the main one first */
         GPtrArray *auth;             /* of char *, mechanisms named by <auth>; empty: default */
         bool fork, syslog, keep_umask, allow_anonymous, systemd_activation;
         ConfigLimits limits;

@@ -216,6 +216,8 @@ static void end_include(Loader *loader, const char *text) {
         /* A file that is there but includes one that is not: nothing of it holds, which somebody should know. */
         if (access(path, F_OK) == 0)
                 warn(loader, line, "%s is left out: %s", path, error->message);
+        else
+                g_ptr_array_add(loader->config->files, g_steal_pointer(&path));
 }
 
 static void end_includedir(Loader *loader, const char *text) {

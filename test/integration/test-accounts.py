@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Users and groups that come to be while the bus runs, and a system that does not answer."""
+
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+import rawbus
+from harness import test
+
+UID = 61234
+OTHER = 61235
+EVERYBODY = '  <policy context="default"><allow user="*"/></policy>\n'
+NO_ID = '<deny send_interface="org.freedesktop.DBus" send_member="GetId"/>'
+
+
+class Accounts:
+    """The users and groups that a bus knows; harness.Bus options are in .options."""
+
+    def __init__(self, t):
+        harness.need_root()
+        harness.need_program('cc')
+        library = t.path('accounts.so')
+        built = t.run(['cc', '-shared', '-fPIC', '-o', library,
+                       os.path.join(harness.HERE, 'fake-accounts.c')])
+        t.equal(built.returncode, 0, built.err)
+        self.path = t.path('accounts')
+        self.set()
+        self.options = {'env': {'LD_PRELOAD': library, 'FAKE_ACCOUNTS': self.path,
+                                'ASAN_OPTIONS': 'verify_asan_link_order=0'}}
+
+    def set(self, *lines):
+        with open(self.path + '.new', 'w', encoding='utf-8') as out:
+            out.write(''.join(line + '\n' for line in lines))
+        os.rename(self.path + '.new', self.path)
+
+
+def start(t, accounts, rules, **options):
+    bus = t.bus(extra=EVERYBODY + rules, **accounts.options, **options)
+    os.chmod(os.path.join(bus.directory, 'bus'), 0o777)
+    return bus
+
+
+def connect(t, bus, uid=UID, groups=(), **options):
+    """A connection of another user; who we are when we connect is who we are."""
+    was = os.getgroups()
+    try:
+        os.setgroups(list(groups))
+        os.seteuid(uid)
+        return t.connect(bus, uid=uid, **options)
+    finally:
+        os.seteuid(0)
+        os.setgroups(was)
+
+
+def first_message(t, bus, **options):
+    """What GetId says that comes in one piece with BEGIN and Hello."""
+    connection = connect(t, bus, auth=False, hello=False, **options)
+    connection.send_raw(b'\0AUTH EXTERNAL ' + rawbus.hex_uid(UID).encode() + b'\r\n')
+    connection.read_line()
+    calls = [rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, member, serial=serial)
+             for serial, member in enumerate(('Hello', 'GetId'), 1)]
+    connection.send_raw(b'BEGIN\r\n' + b''.join(call.encode() for call in calls))
+    reply = connection.wait_reply(2)
+    connection.close()
+    return reply
+
+
+@test('accounts/a user that comes to be is denied from the first message')
+def user_denied(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy user="dyn">{NO_ID}</policy>\n')
+    t.returned(first_message(t, bus), 'nobody has that name')
+    accounts.set(f'user dyn {UID}')
+    t.failed(first_message(t, bus), 'AccessDenied')
+    t.returned(connect(t, bus, OTHER).bus('GetId'), 'another user')
+    accounts.set(f'user dyn {OTHER}')
+    t.returned(first_message(t, bus), 'the name is somebody else\'s now')
+
+
+@test('accounts/a user that comes to be changes what older connections may')
+def older_connections(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy user="dyn">{NO_ID}</policy>\n')
+    older = connect(t, bus)
+    t.returned(older.bus('GetId'), 'nobody has that name')
+    accounts.set(f'user dyn {UID}')
+    connect(t, bus, OTHER)
+    t.failed(older.bus('GetId'), 'AccessDenied')
+
+
+@test('accounts/a group that comes to be')
+def group_denied(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy group="dyn">{NO_ID}</policy>\n')
+    t.returned(first_message(t, bus, groups=[OTHER]))
+    accounts.set(f'group dyn {OTHER}')
+    t.failed(first_message(t, bus, groups=[OTHER]), 'AccessDenied')
+    t.returned(first_message(t, bus))
+    t.failed(connect(t, bus, 0, [OTHER]).bus('GetId'), 'AccessDenied', 'the superuser, too')
+
+
+@test('accounts/who may connect comes to be')
+def may_connect(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, '  <policy context="mandatory"><deny user="*"/><allow user="dyn"/>'
+                             '<allow user="0"/></policy>\n')
+    try:
+        connect(t, bus)
+        raise harness.Failure('a stranger was let in')
+    except rawbus.Disconnected:
+        pass
+    accounts.set(f'user dyn {UID}')
+    t.returned(connect(t, bus).bus('GetId'))
+
+
+@test('accounts/numbers need no name')
+def numbers(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy user="{UID}">{NO_ID}</policy>\n')
+    t.failed(first_message(t, bus), 'AccessDenied')
+    t.returned(connect(t, bus, OTHER).bus('GetId'))
+
+
+@test('accounts/a system that does not answer keeps nobody else waiting')
+def hanging(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy user="dyn">{NO_ID}</policy>\n')
+    older, known = t.connect(bus), connect(t, bus, OTHER)
+    accounts.set('hang dyn')
+    waiting = connect(t, bus, hello=False)
+    serial = waiting.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'Hello'))
+    for connection in (older, known, t.connect(bus), connect(t, bus, OTHER)):
+        t.returned(connection.bus('GetId'), 'others go on')
+    t.equal(waiting.inbox, [])
+    gone = [connect(t, bus, OTHER + 1 + i, hello=False) for i in range(20)]
+    for connection in gone:
+        connection.close()
+    t.returned(older.bus('GetId'), 'with many who wait')
+    accounts.set(f'user dyn {UID}')
+    t.returned(waiting.wait_reply(serial), 'the answer has come')
+    t.failed(waiting.bus('GetId'), 'AccessDenied')
+
+
+@test('accounts/who cannot be known is hung up on after auth_timeout')
+def never_known(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy user="dyn">{NO_ID}</policy>\n',
+                limits={'auth_timeout': 300})
+    accounts.set('hang dyn')
+    waiting = connect(t, bus, hello=False)
+    waiting.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'Hello'))
+    waiting.wait_closed()
+    t.equal(waiting.inbox, [])
+    accounts.set()
+
+
+@test('accounts/a reload asks in the background')
+def reload_in_background(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, '')
+    caller, other = t.connect(bus), t.connect(bus)
+    accounts.set('hang dyn')
+    bus.write_config(listen=f'unix:path={bus.directory}/bus',
+                     extra=EVERYBODY + f'  <policy user="dyn">{NO_ID}</policy>\n'
+                     '  <policy context="default"><deny own="com.example.A"/></policy>\n')
+    reloaded = caller.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'ReloadConfig'))
+    asked = caller.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'RequestName', 'su',
+                                    'com.example.A', 0))
+    bus.process.send_signal(signal.SIGHUP)
+    t.returned(other.bus('RequestName', 'su', 'com.example.A', 0), 'the old rules')
+    accounts.set(f'user dyn {UID}')
+    t.returned(caller.wait_reply(reloaded))
+    t.failed(caller.wait_reply(asked), 'AccessDenied', 'the new ones')
+    t.failed(first_message(t, bus), 'AccessDenied')
+
+
+if __name__ == '__main__':
+    harness.main()
