@@ -60,6 +60,14 @@ def containers_interface(t, bus):
     return harness.CONTAINERS in property_of_bus(t.connect(bus), 'Interfaces')
 
 
+@difference('monitor-field', None, '/')
+def monitor_field(t, bus):
+    monitor, sender = t.connect(bus), t.connect(bus)
+    monitor.bus('BecomeMonitor', 'asu', [], 0, interface='org.freedesktop.DBus.Monitoring')
+    sender.send(rawbus.signal('/', 'com.example.I', 'Marked'))
+    return monitor.wait_for(lambda message: message.member == 'Marked').container
+
+
 @difference('verbose-interface', 'UnknownInterface', 'UnknownMethod')
 def verbose_interface(t, bus):
     reply = t.connect(bus).bus('Nonsense', interface='org.freedesktop.DBus.Verbose')
