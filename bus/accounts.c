@@ -19,14 +19,14 @@
 struct Accounts {
         Workers *workers; /* borrowed */
         AccountsHost host;
-        GPtrArray *late;      /* ref; what is known now, never changed in place */
+        GPtrArray *late; /* ref; what is known now, never changed in place */
         bool have_groups;
-        GHashTable *known;    /* owned; key -> number of connections */
-        ListNode waiting;     /* AccountsPeer.node */
-        uint64_t generation;  /* of the configuration */
-        uint64_t n_begun;     /* number of the newest look-up */
+        GHashTable *known;   /* owned; key -> number of connections */
+        ListNode waiting;    /* AccountsPeer.node */
+        uint64_t generation; /* of the configuration */
+        uint64_t n_begun;    /* number of the newest look-up */
         unsigned n_running;
-        bool wants_another;   /* somebody waits who came after all that run had begun */
+        bool wants_another; /* somebody waits who came after all that run had begun */
 };
 
 typedef struct Lookup {
@@ -44,7 +44,8 @@ Accounts *accounts_new(Workers *workers, const AccountsHost *host) {
         accounts->workers = workers;
         accounts->host = *host;
         accounts->late = g_ptr_array_new();
-        accounts->known = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+        accounts->known = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
+                                                (GDestroyNotify)g_bytes_unref, NULL);
         list_init(&accounts->waiting);
         return accounts;
 }
@@ -68,7 +69,8 @@ static GBytes *make_key(const Accounts *accounts, Identity *identity) {
         if (accounts->have_groups) {
                 groups = identity_get_groups(identity, &n_groups);
                 g_byte_array_append(key, (const guint8 *)&identity->gid, sizeof identity->gid);
-                g_byte_array_append(key, (const guint8 *)groups, (guint)(n_groups * sizeof *groups));
+                g_byte_array_append(key, (const guint8 *)groups,
+                                    (guint)(n_groups * sizeof *groups));
         }
         return g_byte_array_free_to_bytes(key);
 }
@@ -87,7 +89,8 @@ void accounts_forget(Accounts *accounts, AccountsPeer *peer) {
         if (peer->generation != 0 && peer->generation == accounts->generation) {
                 n = GPOINTER_TO_UINT(g_hash_table_lookup(accounts->known, peer->key));
                 if (n > 1)
-                        g_hash_table_insert(accounts->known, g_bytes_ref(peer->key), GUINT_TO_POINTER(n - 1));
+                        g_hash_table_insert(accounts->known, g_bytes_ref(peer->key),
+                                            GUINT_TO_POINTER(n - 1));
                 else
                         g_hash_table_remove(accounts->known, peer->key);
         }
@@ -214,7 +217,7 @@ bool accounts_must_wait(Accounts *accounts, AccountsPeer *peer, Identity *identi
 /* Those who wait were not asked about for these names. */
 static void start_over(Accounts *accounts) {
         LIST_FOREACH(node, &accounts->waiting)
-        CONTAINER_OF(node, AccountsPeer, node)->came = accounts->n_begun;
+                CONTAINER_OF(node, AccountsPeer, node)->came = accounts->n_begun;
         if (!list_is_empty(&accounts->waiting))
                 begin_lookup(accounts);
 }

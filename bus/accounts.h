@@ -23,10 +23,11 @@ typedef struct Accounts Accounts;
 /* Embedded in each connection; zeroed it is one that nobody asked about. */
 typedef struct AccountsPeer AccountsPeer;
 struct AccountsPeer {
-        ListNode node;        /* linked while it waits */
-        uint64_t came;        /* number of the newest look-up when it began to wait */
-        GBytes *key;          /* owned; uid, and groups where these matter; NULL: it was not asked about */
-        uint64_t generation;  /* of the configuration for which it is counted as known; 0: it is not */
+        ListNode node; /* linked while it waits */
+        uint64_t came; /* number of the newest look-up when it began to wait */
+        GBytes *key;   /* owned; uid, and groups where these matter; NULL: it was not asked about */
+        uint64_t
+                generation; /* of the configuration for which it is counted as known; 0: it is not */
         void (*known)(AccountsPeer *peer); /* it is known who it is */
 };
 

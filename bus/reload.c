@@ -28,10 +28,10 @@ typedef struct Request {
 
 typedef struct Reading {
         WorkerJob job;
-        Reload *reload;  /* borrowed; NULL: it was given up */
-        char *path;      /* owned */
-        Config *config;  /* ref; what was read */
-        GError *error;   /* owned; or why not */
+        Reload *reload; /* borrowed; NULL: it was given up */
+        char *path;     /* owned */
+        Config *config; /* ref; what was read */
+        GError *error;  /* owned; or why not */
 } Reading;
 
 struct Reload {
@@ -39,11 +39,11 @@ struct Reload {
         Workers *workers; /* borrowed */
         const char *path; /* borrowed */
         ReloadHost host;
-        Reading *reading;  /* borrowed; NULL: nothing is being read */
+        Reading *reading;   /* borrowed; NULL: nothing is being read */
         GArray *now, *next; /* owned; of Request, for this reading and the one after it */
         bool wants_another;
         LoopTimer patience;
-        int inotify_fd;    /* owned; -1: the kernel gave none */
+        int inotify_fd; /* owned; -1: the kernel gave none */
         LoopSource source;
         LoopTimer quiet;
         GHashTable *folders; /* owned; path -> watch */
@@ -101,7 +101,8 @@ static void was_read(WorkerJob *job) {
         Reading *reading = CONTAINER_OF(job, Reading, job);
 
         if (reading->reload)
-                end(reading->reload, reading->config, reading->error ? reading->error->message : NULL);
+                end(reading->reload, reading->config,
+                    reading->error ? reading->error->message : NULL);
         reading_free(reading);
 }
 
@@ -109,14 +110,17 @@ static void give_up(LoopTimer *timer) {
         Reload *reload = CONTAINER_OF(timer, Reload, patience);
 
         reload->reading->reload = NULL;
-        end(reload, NULL, "it could not be read in time; perhaps the system does not say who its users are");
+        end(reload, NULL,
+            "it could not be read in time; perhaps the system does not say who its users are");
 }
 
-static void drain(Reload *reload, void (*found)(Reload *reload, const struct inotify_event *event)) {
+static void drain(Reload *reload,
+                  void (*found)(Reload *reload, const struct inotify_event *event)) {
         char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
         ssize_t n;
 
-        while (reload->inotify_fd >= 0 && (n = read(reload->inotify_fd, buffer, sizeof buffer)) > 0) {
+        while (reload->inotify_fd >= 0 &&
+               (n = read(reload->inotify_fd, buffer, sizeof buffer)) > 0) {
                 for (char *at = buffer; found && at < buffer + n;) {
                         const struct inotify_event *event = (const void *)at;
 
@@ -146,7 +150,8 @@ static void begin(Reload *reload) {
                 return;
         }
         reload->reading = reading;
-        loop_arm(reload->loop, &reload->patience, loop_now_usec(reload->loop) + PATIENCE_USEC, give_up);
+        loop_arm(reload->loop, &reload->patience, loop_now_usec(reload->loop) + PATIENCE_USEC,
+                 give_up);
 }
 
 void reload_request(Reload *reload, uint64_t caller_id, uint32_t serial) {
@@ -199,7 +204,8 @@ static void it_is_quiet(LoopTimer *timer) {
 
 static void has_changed(Reload *reload, const struct inotify_event *event) {
         if (is_ours(reload, event))
-                loop_arm(reload->loop, &reload->quiet, loop_now_usec(reload->loop) + QUIET_USEC, it_is_quiet);
+                loop_arm(reload->loop, &reload->quiet, loop_now_usec(reload->loop) + QUIET_USEC,
+                         it_is_quiet);
 }
 
 static void inotify_ready(LoopSource *source, G_GNUC_UNUSED uint32_t events) {
@@ -226,7 +232,8 @@ static void forget_folders(Reload *reload, GHashTable *but) {
 }
 
 void reload_watch(Reload *reload, Config *config) {
-        g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autoptr(GHashTable) folders =
+                g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
         if (reload->inotify_fd < 0)
                 return;

@@ -95,8 +95,8 @@ Workers *workers_new(Loop *loop, GError **error) {
         int r = fd < 0 ? -errno : loop_add(loop, &workers->source, fd, EPOLLIN, something_is_done);
 
         if (r < 0) {
-                g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r), "cannot make an event descriptor: %s",
-                            g_strerror(-r));
+                g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r),
+                            "cannot make an event descriptor: %s", g_strerror(-r));
                 g_free(workers);
                 return NULL;
         }

@@ -14,7 +14,7 @@
 
 typedef struct WorkerJob WorkerJob;
 struct WorkerJob {
-        ListNode node;               /* linked once it is done */
+        ListNode node;                /* linked once it is done */
         void (*work)(WorkerJob *job); /* in a thread; must touch nothing but the job */
         void (*done)(WorkerJob *job); /* in the loop; frees the job, if it is to be freed */
 };

@@ -20,7 +20,8 @@ static void add_copy(GPtrArray *accounts, const PolicyAccount *account, bool is_
 }
 
 static void add_unknown(GPtrArray *accounts, const PolicyAccount *account, bool is_group) {
-        if (account->name && !account->known && !late_accounts_find(accounts, account->name, is_group))
+        if (account->name && !account->known &&
+            !late_accounts_find(accounts, account->name, is_group))
                 add_copy(accounts, account, is_group);
 }
 
@@ -77,7 +78,8 @@ bool late_accounts_have_groups(const GPtrArray *accounts) {
         return false;
 }
 
-const PolicyAccount *late_accounts_find(const GPtrArray *accounts, const char *name, bool is_group) {
+const PolicyAccount *late_accounts_find(const GPtrArray *accounts, const char *name,
+                                        bool is_group) {
         for (guint i = 0; i < accounts->len; i++) {
                 const LateAccount *late = accounts->pdata[i];
 

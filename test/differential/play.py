@@ -44,6 +44,8 @@ class Stage:
     def __enter__(self):
         os.chmod(self.folder, 0o755)
         os.mkdir(f'{self.folder}/services')
+        os.mkdir(f'{self.folder}/conf')
+        os.symlink('conf/now', f'{self.folder}/bus.conf')
         for name in generate.STARTABLE:
             with open(f'{self.folder}/services/{name}.service', 'w', encoding='utf-8') as out:
                 out.write(SERVICE.format(name=name))
@@ -63,9 +65,10 @@ class Stage:
         self.transcript.append(what)
 
     def write_config(self, number):
-        with open(f'{self.folder}/new.conf', 'w', encoding='utf-8') as out:
+        """Behind a link, so that nobody notices it before he is told to."""
+        with open(f'{self.folder}/conf/new', 'w', encoding='utf-8') as out:
             out.write(CONFIG.format(folder=self.folder, policy=self.scene['policies'][number]))
-        os.rename(f'{self.folder}/new.conf', f'{self.folder}/bus.conf')
+        os.rename(f'{self.folder}/conf/new', f'{self.folder}/conf/now')
 
     def start(self):
         self.write_config(0)
