@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nobody is accepted beyond max_incomplete_connections, or while the process is out of descriptors: all acceptors
- * then stop listening to their sockets, whose queues hold the callers, until there is room again. For descriptors that
- * is tried anew every RETRY_USEC, since those may come free anywhere in the system.
+ * Nobody is accepted beyond max_incomplete_connections, or while the process is out of descriptors:
+ * all acceptors then stop listening to their sockets, whose queues hold the callers, until there is
+ * room again. For descriptors that is tried anew every RETRY_USEC, since those may come free
+ * anywhere in the system.
  */
 #include "bus/acceptor.h"
 
@@ -15,16 +16,16 @@
 #define RETRY_USEC 100000
 
 struct Acceptor {
-        Bus *bus;            /* borrowed */
+        Bus *bus; /* borrowed */
         LoopSource source;
-        ListNode all;        /* in Bus.acceptors */
+        ListNode all; /* in Bus.acceptors */
         AcceptFunction accept_one;
-        Instance *instance;  /* borrowed; NULL: none */
+        Instance *instance; /* borrowed; NULL: none */
 };
 
 static void set_events(Bus *bus, uint32_t events) {
         LIST_FOREACH(node, &bus->acceptors)
-        (void)loop_modify(bus->loop, &CONTAINER_OF(node, Acceptor, all)->source, events);
+                (void)loop_modify(bus->loop, &CONTAINER_OF(node, Acceptor, all)->source, events);
 }
 
 static void stop_all(Bus *bus) {
@@ -35,7 +36,8 @@ static void stop_all(Bus *bus) {
 }
 
 void acceptors_resume(Bus *bus) {
-        if (!bus->accepting_stopped || bus->n_incomplete >= bus->config->limits.max_incomplete_connections)
+        if (!bus->accepting_stopped ||
+            bus->n_incomplete >= bus->config->limits.max_incomplete_connections)
                 return;
         bus->accepting_stopped = false;
         set_events(bus, EPOLLIN);
@@ -56,7 +58,8 @@ static void accept_failed(Acceptor *acceptor, int error) {
                 return;
         if (is_shortage(error)) {
                 stop_all(bus);
-                loop_arm(bus->loop, &bus->accept_timer, loop_now_usec(bus->loop) + RETRY_USEC, retry);
+                loop_arm(bus->loop, &bus->accept_timer, loop_now_usec(bus->loop) + RETRY_USEC,
+                         retry);
                 return;
         }
         if (acceptor->instance)
@@ -70,8 +73,7 @@ static void acceptor_ready(LoopSource *source, uint32_t events) {
         Acceptor *acceptor = CONTAINER_OF(source, Acceptor, source);
         Bus *bus = acceptor->bus;
 
-        /* Its manager has shut the socket down. That is told also while nobody is accepted, again and
-         * again. */
+        /* Its manager has shut the socket down, which is told also while nobody is accepted. */
         if (acceptor->instance && !(events & EPOLLIN)) {
                 registry_listen_failed(bus->registry, acceptor->instance, ESHUTDOWN);
                 return;
@@ -87,14 +89,16 @@ static void acceptor_ready(LoopSource *source, uint32_t events) {
                 (void)connection_accept(bus, fd, bus->guid, acceptor->instance);
 }
 
-Acceptor *acceptor_new(Bus *bus, int fd, AcceptFunction accept_one, Instance *instance, int *ret_error) {
+Acceptor *acceptor_new(Bus *bus, int fd, AcceptFunction accept_one, Instance *instance,
+                       int *ret_error) {
         Acceptor *acceptor = g_new0(Acceptor, 1);
         int r;
 
         acceptor->bus = bus;
         acceptor->accept_one = accept_one;
         acceptor->instance = instance;
-        r = loop_add(bus->loop, &acceptor->source, fd, bus->accepting_stopped ? 0 : EPOLLIN, acceptor_ready);
+        r = loop_add(bus->loop, &acceptor->source, fd, bus->accepting_stopped ? 0 : EPOLLIN,
+                     acceptor_ready);
         if (r < 0) {
                 g_free(acceptor);
                 *ret_error = r;

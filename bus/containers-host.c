@@ -20,6 +20,7 @@
 struct ContainersState {
         ContainersHost host;
         GHashTable *acceptors; /* owned; Instance to InstanceListener */
+        LogRate failure_rate;  /* of servers that ended by themselves, whose manager may be gone */
 };
 
 typedef struct InstanceListener {
@@ -181,9 +182,12 @@ static void limit_reached(void *host, void *caller, const char *limit, uint64_t 
 }
 
 static void server_failed(void *host, const Instance *instance, const char *reason, int error) {
-        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "container server removed");
+        Bus *bus = host;
+        unsigned n_left_out;
 
-        (void)host;
+        if (!log_rate_allow(&bus->containers->failure_rate, loop_now_usec(bus->loop), &n_left_out))
+                return;
+        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "container server removed");
         log_record_add(record, "Path", instance->path);
         log_record_add(record, "Type", instance->type);
         log_record_add(record, "AppId", instance->app_id);
@@ -191,6 +195,8 @@ static void server_failed(void *host, const Instance *instance, const char *reas
         log_record_add(record, "Reason", reason);
         if (error != 0)
                 log_record_add(record, "Error", g_strerror(error));
+        if (n_left_out > 0)
+                log_record_add_number(record, "LeftOut", n_left_out);
         log_record_submit(record);
 }
 

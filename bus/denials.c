@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Collects what is known of a denial. Everything in a record is borrowed from the message and the two
- * connections; nothing is made that is not written. A flood of denials is logged at a bounded rate, per container or,
- * for others, per connection; the signal is sent for each, to those who asked for it.
+ * Collects what is known of a denial. Everything in a record is borrowed from the message and the
+ * two connections; nothing is made that is not written. A flood of denials is logged at a bounded
+ * rate, per container or, for others, per connection; the signal is sent for each, to those who
+ * asked for it.
  */
 #include "bus/denials.h"
 
@@ -71,7 +72,8 @@ static void emit(Bus *bus, const Instance *instance, const Denial *denial) {
 }
 
 /* A record goes to the account of the contained end, where there is one. */
-static void publish(Bus *bus, Connection *sender, Connection *receiver, Denial *denial, bool allowed) {
+static void publish(Bus *bus, Connection *sender, Connection *receiver, Denial *denial,
+                    bool allowed) {
         Connection *source = sender ? sender : receiver;
 
         if (receiver && receiver->instance && !(sender && sender->instance))
@@ -85,10 +87,14 @@ static void publish(Bus *bus, Connection *sender, Connection *receiver, Denial *
 }
 
 void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict) {
-        Connection *sender = connection_of(query->sender), *receiver = connection_of(query->receiver);
+        Connection *sender = connection_of(query->sender),
+                   *receiver = connection_of(query->receiver);
         Denial denial = { 0 };
 
-        /* nobody is told what an eavesdropper, or one of many receivers, did not get from others of its kind */
+        /*
+         * nobody is told what an eavesdropper, or one of many receivers, did not get from others of
+         * its kind
+         */
         if (!verdict->allowed && query->receiver && query->receiver != query->addressed &&
             verdict->layer != POLICY_LAYER_CONTAINER)
                 return;
@@ -118,7 +124,8 @@ void denials_report_connect(Bus *bus, Identity *identity, Instance *instance,
         emit(bus, instance, &denial);
 }
 
-void denials_report_own(Bus *bus, Connection *connection, WireString name, const PolicyVerdict *verdict) {
+void denials_report_own(Bus *bus, Connection *connection, WireString name,
+                        const PolicyVerdict *verdict) {
         Denial denial = { .message_type = "own", .receiver = name.data };
 
         fill_sender(&denial, connection);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One record for each denial of any layer: in the log, and as the Denied signal of Containers1 when a container
- * is part of it (containers1, section 8).
+ * One record for each denial of any layer: in the log, and as the Denied signal of Containers1 when
+ * a container is part of it (containers1, section 8).
  */
 #pragma once
 
@@ -10,8 +10,13 @@
 /** denials_report() - BusHooks.denied; also for a verdict that only wants to be logged */
 void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
 
-/** denials_report_connect() - BusHooks.connect_denied; @instance is the one whose socket it was, or NULL */
-void denials_report_connect(Bus *bus, Identity *identity, Instance *instance, const PolicyVerdict *verdict);
+/**
+ * denials_report_connect() - BusHooks.connect_denied; @instance is the one whose socket it was, or
+ * NULL
+ */
+void denials_report_connect(Bus *bus, Identity *identity, Instance *instance,
+                            const PolicyVerdict *verdict);
 
 /** denials_report_own() - the same for a name that @connection may not own */
-void denials_report_own(Bus *bus, Connection *connection, WireString name, const PolicyVerdict *verdict);
+void denials_report_own(Bus *bus, Connection *connection, WireString name,
+                        const PolicyVerdict *verdict);

@@ -14,8 +14,8 @@
 #include "policy/container-policy.h"
 
 struct OptIns {
-        NamedGrants *grants;  /* owned; in force */
-        uint64_t generation;  /* of the service files that they are from */
+        NamedGrants *grants; /* owned; in force */
+        uint64_t generation; /* of the service files that they are from */
         bool is_loaded;
 };
 

@@ -37,7 +37,7 @@ void services_load(Services *services, const GPtrArray *dirs);
  */
 const ServiceFile *services_find(Services *services, WireString name);
 
-/** services_get_generation() - changes with what services_find() and services_foreach() would tell */
+/** services_get_generation() - changes with what services_find() would tell */
 uint64_t services_get_generation(const Services *services);
 
 /** services_refresh() - the same look for changes, before something is started */

@@ -5,13 +5,15 @@
 import os
 import random
 import shlex
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
 from containers import (ANYBODY, CALL, FDS, INTERFACE, NAMESPACE, OWN, RECEIVE, SEE, SERVICE,
-                        SUBTREE, Server, add_server, refused_connection, rule, world)
+                        SUBTREE, Server, add_server, refused_connection, removal, rule,
+                        watch_removal, world)
 from harness import test
 
 IFACE = 'com.example.Iface'
@@ -278,6 +280,24 @@ def limit_rate(t):
     for _ in range(100):
         t.failed(add_server(manager), 'LimitsExceeded')
     got = [line for line in bus.log().splitlines() if 'max_containers' in line]
+    t.equal(len(got), 20, 'records')
+
+
+@test('8/servers that fail cannot flood the log')
+def failure_rate(t):
+    bus = t.bus()
+    manager = t.connect(bus)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(b'')                                # but it does not listen
+        watch_removal(manager)
+        for _ in range(40):
+            reading, writing = t.pipe()
+            t.close(writing)
+            reply = add_server(manager, {'ListenSocket': ('h', 0), 'ReadyNotify': ('h', 1)},
+                               [silent, reading])
+            removal(manager, t.returned(reply)[0])
+            t.close(reading)
+    got = [line for line in bus.log().splitlines() if 'container server removed' in line]
     t.equal(len(got), 20, 'records')
 
 

@@ -350,7 +350,8 @@ def group_reload(t):
 
 @test('6/a group that does not parse is refused with its file and line')
 def group_bad(t):
-    bad = '  <containers><group name="g">\ncall com.example.Service\nnonsense</group></containers>\n'
+    bad = ('  <containers><group name="g">\ncall com.example.Service\nnonsense'
+           '</group></containers>\n')
     bus = t.bus()
     outside = t.connect(bus)
     bus.write_config(extra=bad)

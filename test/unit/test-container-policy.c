@@ -333,6 +333,43 @@ static void test_own(void) {
         g_assert_true(verdict.log);
 }
 
+static bool may_start(const World *world, const char *name, PolicyVerdict *ret_verdict) {
+        return container_policy_decide_start(&world->subjects[A1], wire_string(name), ret_verdict);
+}
+
+/* Any rule with CALL for the name, whatever its path and interface; nothing else. */
+static void test_start(void) {
+        g_auto(World) world = { 0 };
+        g_autoptr(NamedGrants) named = named_grants_new();
+        const ContainerRule call = { CONTAINER_RULE_CALL, (char *)"", (char *)"/x", (char *)"a.b" };
+        const ContainerRule receive = { CONTAINER_RULE_RECEIVE, (char *)"", (char *)"/",
+                                        (char *)"" };
+        PolicyVerdict verdict;
+
+        world_init(&world,
+                   "see org.seen\nreceive org.heard\nown org.own\ncall org.call a.b.C @/y\n"
+                   "call org.below.*",
+                   0);
+        g_assert_true(may_start(&world, "org.call", &verdict));
+        g_assert_true(may_start(&world, "org.below.X", &verdict));
+        g_assert_false(may_start(&world, "org.heard", &verdict));
+        g_assert_false(may_start(&world, "org.own", &verdict));
+        g_assert_false(may_start(&world, "org.seen", &verdict));
+        g_assert_false(verdict.allowed);
+        g_assert_cmpint(verdict.layer, ==, POLICY_LAYER_CONTAINER);
+        g_assert_cmpstr(verdict.rule, ==, "call org.seen");
+
+        named_grants_add(named, "org.seen", &call);
+        named_grants_add(named, "org.heard", &receive);
+        container_policy_set_named_grants(named);
+        g_assert_true(may_start(&world, "org.seen", &verdict));
+        g_assert_false(may_start(&world, "org.heard", &verdict));
+        container_policy_set_named_grants(NULL);
+        world.a->flags = CONTAINER_POLICY_PERMISSIVE;
+        g_assert_true(may_start(&world, "org.seen", &verdict));
+        g_assert_true(verdict.log);
+}
+
 static void test_visibility(void) {
         g_auto(World) world = { 0 };
         const PolicySubject *a1 = &world.subjects[A1];
@@ -525,6 +562,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/policy/container-policy/grants-check", test_grants_check);
         g_test_add_func("/policy/container-policy/generations", test_generations);
         g_test_add_func("/policy/container-policy/named-grants", test_named_grants);
+        g_test_add_func("/policy/container-policy/start", test_start);
         g_test_add_func("/policy/container-policy/driver", test_driver);
         return g_test_run();
 }
