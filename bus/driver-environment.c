@@ -9,6 +9,8 @@
 #include "bus/driver.h"
 #include "bus/router.h"
 
+#include <string.h>
+
 /* @destination: NULL for the unique name; as in the reference, what was late is addressed to
  * the other one */
 static void send_to_systemd(Bus *bus, Connection *systemd, const char *destination,
@@ -39,6 +41,28 @@ static bool read_variable(Reader *rest, WireString *ret_name, WireString *ret_va
                reader_get_string(&entry, ret_value);
 }
 
+/* What can be a variable of a process: anything else would be lost, or be another variable. */
+static bool is_variable_name(WireString name) {
+        return name.length > 0 && !memchr(name.data, '=', name.length);
+}
+
+/* Looks at all of @changes, so that either all of them are made or none. */
+static bool check_changes(MethodCall *call, Reader changes) {
+        WireString name, value;
+
+        while (reader_peek(&changes) == '{') {
+                if (!read_variable(&changes, &name, &value))
+                        return method_fail(call, ERROR_INVALID_ARGS,
+                                           "A dictionary of strings was expected");
+                if (!is_variable_name(name))
+                        return method_fail(call, ERROR_INVALID_ARGS,
+                                           "\"%.*s\" is no name of a variable: it is empty or "
+                                           "contains '='",
+                                           DRIVER_TEXT(name));
+        }
+        return true;
+}
+
 /* @changes: the argument of the call */
 static void tell_changes(Bus *bus, Reader changes) {
         Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(DRIVER_SYSTEMD_NAME));
@@ -66,13 +90,11 @@ bool driver_update_activation_environment(MethodCall *call, void *user) {
         if (!reader_enter(&call->body, 'a', &changes))
                 return method_fail(call, ERROR_INVALID_ARGS,
                                    "A dictionary of strings was expected");
+        if (!check_changes(call, changes))
+                return false;
         rest = changes;
-        while (reader_peek(&rest) == '{') {
-                if (!read_variable(&rest, &name, &value))
-                        return method_fail(call, ERROR_INVALID_ARGS,
-                                           "A dictionary of strings was expected");
+        while (reader_peek(&rest) == '{' && read_variable(&rest, &name, &value))
                 g_hash_table_replace(bus->environment, g_strdup(name.data), g_strdup(value.data));
-        }
         if (bus->config->systemd_activation)
                 tell_changes(bus, changes);
         return true;

@@ -228,6 +228,13 @@ def failed_reload(t, bus):
     return [message.member for message in connection.drain()] == ['ActivatableServicesChanged']
 
 
+@difference('variable-names', [True, True, True], [False, False, True])
+def variable_names(t, bus):
+    connection = t.connect(bus)
+    return [connection.bus('UpdateActivationEnvironment', 'a{ss}', {name: 'x'}).error is None
+            for name in ('', 'A=B', 'A')]
+
+
 @command_difference('help', 1, 0)
 def help_status(t, program):
     return t.run([program, '--help']).returncode

@@ -549,18 +549,42 @@ static void test_start(Fixture *f, gconstpointer data) {
         g_assert_true(is_started);
 }
 
-static void send_environment(Fixture *f) {
+static void send_variables(Fixture *f, const char *const *names) {
         g_auto(Writer) body = { 0 };
         size_t mark;
 
         writer_init(&body);
         mark = writer_open_array(&body, "{ss}");
-        writer_open_struct(&body, "{ss}");
-        writer_add_string(&body, "NAME");
-        writer_add_string(&body, "value");
-        writer_close_struct(&body);
+        for (; *names; names++) {
+                writer_open_struct(&body, "{ss}");
+                writer_add_string(&body, *names);
+                writer_add_string(&body, "value");
+                writer_close_struct(&body);
+        }
         writer_close_array(&body, mark);
         call(f, DBUS_BUS_PATH, BUS, "UpdateActivationEnvironment", &body);
+}
+
+static void send_environment(Fixture *f) {
+        const char *const names[] = { "NAME", NULL };
+
+        send_variables(f, names);
+}
+
+/* One name that no variable can have, and nothing of the call is kept. */
+static void test_environment_names(Fixture *f, gconstpointer data) {
+        static const char *const refused[] = { "", "=", "A=", "=A", "A=B" };
+
+        (void)data;
+        f->config.systemd_activation = true;
+        for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
+                const char *const names[] = { "GOOD", refused[i], "OTHER", NULL };
+
+                send_variables(f, names);
+                assert_sent("error InvalidArgs");
+                g_assert_cmpuint(g_hash_table_size(f->bus.environment), ==, 0);
+                g_assert_false(f->bus.environment_untold);
+        }
 }
 
 static void test_environment(Fixture *f, gconstpointer data) {
@@ -702,6 +726,7 @@ int main(int argc, char **argv) {
                 { "/bus/driver/gone", test_gone },
                 { "/bus/driver/start", test_start },
                 { "/bus/driver/environment", test_environment },
+                { "/bus/driver/environment-names", test_environment_names },
                 { "/bus/driver/systemd-failure", test_systemd_failure },
                 { "/bus/driver/tables", test_tables },
                 { "/bus/driver/introspect", test_introspect },
