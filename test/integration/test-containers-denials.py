@@ -201,6 +201,21 @@ def connect_uid(t):
             (server.path, 'container', 'connect', 65534, False))
 
 
+@test('8/a uid that the XML policy does not let in (needs root)')
+def connect_xml(t):
+    harness.need_root()
+    bus = t.bus()
+    os.chmod(bus.directory + '/bus', 0o777)
+    run = t.run_as(65534, 'import rawbus, sys\n'
+                   'for _ in range(30):\n'
+                   '    try: rawbus.Connection(sys.argv[1])\n'
+                   '    except rawbus.Disconnected: print("refused")', bus.address)
+    t.equal(run.out, 'refused\n' * 30, run.err)
+    logged = fields(wait_line(t, bus, 'MessageType=connect'))
+    t.equal((logged['Layer'], logged['UID']), ('xml', '65534'), 'record')
+    t.equal(len(lines(bus, 'MessageType=connect')), 20, 'the log is limited')
+
+
 @test('8/a record for a permissive container says that nothing was denied')
 def permissive_record(t):
     bus = t.bus()
@@ -336,18 +351,18 @@ class World:
     def message(self):
         """A random message as a tuple of its parts."""
         pick = self.random.choice
-        kind = pick(('call', 'call', 'call', 'signal', 'own', 'return'))
+        kind = pick(('call', 'call', 'call', 'signal', 'own', 'return', 'broadcast'))
         target = pick(range(len(self.services)))
         by_name = target < len(NAMES) and pick((True, False))
         return (kind, target, by_name, pick(PATHS),
-                pick(INTERFACES[:3] if kind == 'signal' else INTERFACES), pick(MEMBERS),
-                pick((False, False, True)) or kind == 'return')
+                pick(INTERFACES if kind == 'call' else INTERFACES[:3]), pick(MEMBERS),
+                pick((False, False, True)) or kind in ('return', 'broadcast'))
 
     def variants(self, message):
         """The same with one part changed, that is not covered by a rule for just this one."""
         kind, target, by_name, path, interface, member, fds = message
         others = [(kind, (target + 1) % len(self.services), False, path, interface, member, fds)]
-        if kind in ('own', 'return'):
+        if kind in ('own', 'return', 'broadcast'):
             return others
         if len(path) <= 4096:
             others += [(kind, target, by_name, other, interface, member, fds)
@@ -382,6 +397,10 @@ class World:
                 reply = service.wait_reply(serial)
                 reply.close_fds()
                 return reply.kind == rawbus.RETURN
+            if kind == 'broadcast':
+                return self.broadcast_passes(contained, service,
+                                             rawbus.signal(path, interface, member, 'h', 0,
+                                                           fds=[null]))
             if kind == 'signal':
                 contained.send(rawbus.signal(path, interface, member, *given,
                                              destination=destination, **options))
@@ -392,6 +411,18 @@ class World:
         got = [m for m in service.drain() if m.member == member and m.path == path]
         for message_in in got:
             message_in.close_fds()
+        return bool(got)
+
+    def broadcast_passes(self, contained, service, message):
+        """The same for a signal that only this service wants."""
+        match = f"type='signal',sender='{contained.unique}'"
+        service.add_match(match)
+        contained.send(message)
+        contained.sync()
+        got = [m for m in service.drain() if m.sender == contained.unique]
+        for message_in in got:
+            message_in.close_fds()
+        self.t.returned(service.bus('RemoveMatch', 's', match))
         return bool(got)
 
     def check(self, message):
