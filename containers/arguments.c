@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "containers/listen-socket.h"
+#include "containers/notify-fd.h"
 #include "wire/protocol.h"
 #include "wire/syntax.h"
 
@@ -147,12 +148,19 @@ static bool read_listen_socket(Parse *parse, const char *name, Reader *value) {
         return read_fd(parse, name, value, &parse->arguments->listen_fd);
 }
 
+static bool read_notify_fd(Parse *parse, const char *name, Reader *value, int *ret_fd) {
+        if (!read_fd(parse, name, value, ret_fd))
+                return false;
+        return notify_fd_check(*ret_fd) ||
+               fail_invalid(parse, name, "expected a socket, a pipe, an eventfd or a pidfd");
+}
+
 static bool read_ready_notify(Parse *parse, const char *name, Reader *value) {
-        return read_fd(parse, name, value, &parse->arguments->ready_fd);
+        return read_notify_fd(parse, name, value, &parse->arguments->ready_fd);
 }
 
 static bool read_stop_on_notify(Parse *parse, const char *name, Reader *value) {
-        return read_fd(parse, name, value, &parse->arguments->stop_fd);
+        return read_notify_fd(parse, name, value, &parse->arguments->stop_fd);
 }
 
 static bool read_flag(Parse *parse, const char *name, Reader *value, ServerFlags flag) {

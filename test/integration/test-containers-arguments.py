@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 """What AddServer takes, gives back and refuses; a refusal leaves nothing behind."""
 
+import ctypes
 import os
 import socket
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
@@ -117,17 +119,77 @@ def key_twice(t):
         t.equal(bus.count_fds(), before, 'descriptors of the bus')
 
 
-@test('2/arguments/a notify descriptor that cannot be polled')
-def unpollable(t):
+def refused_descriptors(t):
+    """What cannot be polled, and what can but is answered by somebody else: (title, descriptor)."""
+    with open(t.path('file'), 'wb'):
+        pass
+    yield 'a file', os.open(t.path('file'), os.O_RDONLY)
+    yield 'a folder', os.open(t.directory, os.O_RDONLY)
+    yield 'a path', os.open(t.path('file'), os.O_PATH)
+    yield '/dev/null', os.open('/dev/null', os.O_RDWR)
+    main, other = os.openpty()
+    yield 'a terminal', main
+    yield 'the other end of a terminal', other
+    yield 'epoll', libc().epoll_create1(os.O_CLOEXEC)
+    yield 'a file in memory', os.memfd_create('memory')
+    yield 'inotify', libc().inotify_init1(os.O_CLOEXEC)
+    yield 'a timer', libc().timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
+
+
+def libc():
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def taken_descriptors(t):
+    """Kinds that the kernel answers for: (title, descriptor)."""
+    reader, writer = os.pipe()
+    yield 'the reading end of a pipe', reader
+    yield 'the writing end of a pipe', writer
+    os.mkfifo(t.path('fifo'))
+    yield 'a FIFO', os.open(t.path('fifo'), os.O_RDWR)
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+        one, other = socket.socketpair(socket.AF_UNIX, kind)
+        yield 'a socket', one.detach()
+        yield 'another one', other.detach()
+    yield 'an eventfd', libc().eventfd(0, os.O_CLOEXEC)
+    if hasattr(os, 'pidfd_open'):
+        yield 'a pidfd', os.pidfd_open(os.getpid())
+
+
+def try_descriptors(t, manager, kinds, check):
+    """Pass each descriptor in both arguments that take one."""
+    for title, fd in kinds:
+        t.true(fd >= 0, title)
+        try:
+            for key in ('StopOnNotify', 'ReadyNotify'):
+                with socket.socket(socket.AF_UNIX) as sock:
+                    sock.bind(b'')
+                    sock.listen()
+                    check(add_server(manager, {'ListenSocket': ('h', 0), key: ('h', 1)},
+                                     [sock, fd]), key, f'{title} as {key}')
+        finally:
+            os.close(fd)
+
+
+@test('2/arguments/notify descriptors of kinds that are not taken')
+def refused_kinds(t):
     bus, manager, _ = managed(t)
-    name = t.path('file')
     before = settled_fds(bus, manager)
-    with open(name, 'wb') as plain:
-        for key in ('StopOnNotify', 'ReadyNotify'):
-            sock, _ = listening_socket(t, key)
-            t.failed(add_server(manager, {'ListenSocket': ('h', 0), key: ('h', 1)}, [sock, plain]),
-                     'InvalidArgs', key)
-            t.equal(bus.count_fds(), before, f'{key}: descriptors of the bus')
+
+    def check(reply, key, what):
+        t.contains(t.failed(reply, 'InvalidArgs', what), key)
+        t.equal(bus.count_fds(), before, f'{what}: descriptors of the bus')
+    try_descriptors(t, manager, refused_descriptors(t), check)
+
+
+@test('2/arguments/notify descriptors of kinds that are taken')
+def taken_kinds(t):
+    bus, manager, _ = managed(t)
+
+    def check(reply, _, what):
+        path, _ = t.returned(reply, what)
+        manager.bus('StopServer', 'o', path, interface=INTERFACE)
+    try_descriptors(t, manager, taken_descriptors(t), check)
 
 
 @test('2/arguments/types that are no interface names')
