@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shares are found by user and sender in the hash table of the receiver. A use is a block of the queue, or for the share
- * of a user that of a sender. They outlive their senders: what a connection has sent before it went counts for its user
- * as long as it waits.
+ * Shares are found by user and sender in the hash table of the receiver. A use is a block of the
+ * queue, or for the share of a user that of a sender. They outlive their senders: what a connection
+ * has sent before it went counts for its user as long as it waits.
  */
 #include "wire/shares.h"
 
@@ -90,7 +90,8 @@ static uint64_t without(uint64_t amount, uint64_t n) {
         return amount > n ? amount - n : 0;
 }
 
-bool share_has_room(const HashTable *table, ShareAccount account, ShareKind kind, uint64_t max, uint64_t used) {
+bool share_has_room(const HashTable *table, ShareAccount account, ShareKind kind, uint64_t max,
+                    uint64_t used) {
         uint64_t of_user = used_by(table, account_of_user(account), kind);
         uint64_t of_sender = used_by(table, account, kind);
         uint64_t left = without(max, used - of_user);
