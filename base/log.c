@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Records for people and programs, one line each. A line is built in one buffer and written by one call, so
- * that lines of several processes do not mix. Failures to write are ignored: a full disk must not change what
- * the bus does.
+ * that lines of several processes do not mix. What cannot be written at once is dropped and counted: a full disk, a
+ * pipe that nobody reads or a log daemon that hangs must not change what the bus does. Standard error is shared with
+ * others, so it is asked whether it would block instead of being told not to; to syslog go datagrams from a socket of
+ * our own, because syslog(3) waits for its reader.
  */
 #include "base/log.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define MAX_VALUE 1024
-#define MAX_LINE 4096
+#define MAX_LINE 4096 /* a pipe that takes anything takes this much */
+#define SYSLOG_PATH "/dev/log"
 #define RATE_WINDOW_USEC (10u * 1000000u)
 #define RATE_BURST 20
 
@@ -25,13 +32,27 @@ static struct {
         const char *ident;
         LogTargets targets;
         bool verbose;
-} state = { .ident = "dbus-conductor", .targets = LOG_TO_STDERR };
+        int syslog_fd;        /* owned; -1: not connected */
+        unsigned n_dropped;   /* lines since the last one that was written to standard error */
+} state = { .ident = "dbus-conductor", .targets = LOG_TO_STDERR, .syslog_fd = -1 };
+
+static int connect_syslog(void) {
+        const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SYSLOG_PATH };
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+                close(fd);
+                return -1;
+        }
+        return fd;
+}
 
 void log_init(const char *ident, LogTargets targets) {
         state.ident = ident;
         state.targets = targets;
-        if (targets & LOG_TO_SYSLOG)
-                openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+        if (state.syslog_fd >= 0)
+                close(state.syslog_fd);
+        state.syslog_fd = targets & LOG_TO_SYSLOG ? connect_syslog() : -1;
 }
 
 LogTargets log_get_targets(void) {
@@ -60,18 +81,58 @@ static int syslog_priority(LogLevel level) {
         g_assert_not_reached();
 }
 
+/* A log daemon that was started again has another socket under the old name. */
+static void write_syslog(LogLevel level, const char *text) {
+        char line[MAX_LINE];
+        int n = g_snprintf(line, sizeof line, "<%d>%s[%d]: %s", LOG_DAEMON | syslog_priority(level), state.ident,
+                           (int)getpid(), text);
+        size_t length = MIN((size_t)n, sizeof line - 1);
+
+        for (unsigned attempt = 0; attempt < 2; attempt++) {
+                if (state.syslog_fd < 0)
+                        state.syslog_fd = connect_syslog();
+                if (state.syslog_fd < 0)
+                        return;
+                if (send(state.syslog_fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno == EAGAIN)
+                        return;
+                close(state.syslog_fd);
+                state.syslog_fd = -1;
+        }
+}
+
+static bool would_block(int fd) {
+        struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+        return poll(&poll_fd, 1, 0) == 0;
+}
+
+static void write_stderr(const char *text) {
+        char line[MAX_LINE];
+        int n;
+
+        if (would_block(STDERR_FILENO)) {
+                state.n_dropped++;
+                return;
+        }
+        if (state.n_dropped > 0)
+                n = g_snprintf(line, sizeof line - 1, "%s[%d]: (%u lines were lost) %s", state.ident, (int)getpid(),
+                               state.n_dropped, text);
+        else
+                n = g_snprintf(line, sizeof line - 1, "%s[%d]: %s", state.ident, (int)getpid(), text);
+        state.n_dropped = 0;
+        size_t length = MIN((size_t)n, sizeof line - 2);
+        line[length] = '\n';
+        ssize_t written = write(STDERR_FILENO, line, length + 1);
+        (void)written;
+}
+
 static void write_line(LogLevel level, const char *text) {
         if (level == LOG_LEVEL_DEBUG && !state.verbose)
                 return;
         if (state.targets & LOG_TO_SYSLOG)
-                syslog(syslog_priority(level), "%s", text);
-        if (state.targets & LOG_TO_STDERR) {
-                g_autofree char *line =
-                        g_strdup_printf("%s[%d]: %s\n", state.ident, (int)getpid(), text);
-                ssize_t written = write(STDERR_FILENO, line, strlen(line));
-
-                (void)written;
-        }
+                write_syslog(level, text);
+        if (state.targets & LOG_TO_STDERR)
+                write_stderr(text);
 }
 
 void log_message(LogLevel level, const char *format, ...) {

@@ -42,6 +42,29 @@ static char *capture_end(Capture *capture, const char *ident) {
         return g_strdup(lines->str);
 }
 
+/* A pipe that nobody reads costs lines, and never time: a hang here is ended from outside. */
+static void test_unread_pipe(void) {
+        int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), fds[2];
+        g_autofree char *text = g_malloc0(1 << 20), *long_line = g_strnfill(6000, 'x');
+        ssize_t n = 0, got;
+
+        g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
+        g_assert_cmpint(dup2(fds[1], STDERR_FILENO), ==, STDERR_FILENO);
+        for (unsigned i = 0; i < 2000; i++)
+                log_message(LOG_LEVEL_WARNING, "%s", i % 2 ? long_line : "line");
+        g_assert_cmpint(fcntl(fds[0], F_SETFL, O_NONBLOCK), ==, 0);
+        while ((got = read(fds[0], text + n, (1 << 20) - 1 - (size_t)n)) > 0)
+                n += got;
+        log_message(LOG_LEVEL_WARNING, "after");
+        g_assert_cmpint(read(fds[0], text, 1 << 20), >, 0);
+        dup2(saved, STDERR_FILENO);
+        close(saved);
+        close(fds[0]);
+        close(fds[1]);
+        g_assert_nonnull(strstr(text, " lines were lost) after\n"));
+        g_assert_cmpint(n, >, 4096);
+}
+
 static void test_escape(void) {
         static const struct {
                 const char *value, *escaped;
@@ -173,6 +196,7 @@ static void test_rate(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/base/log/unread-pipe", test_unread_pipe);
         g_test_add_func("/base/log/escape", test_escape);
         g_test_add_func("/base/log/cut", test_cut);
         g_test_add_func("/base/log/record", test_record);
