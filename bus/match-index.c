@@ -47,13 +47,17 @@ struct MatchIndex {
         Group root;               /* of rules without a well-known sender= */
         uint64_t n_rules;         /* copies counted */
         uint64_t n_eavesdroppers; /* the same */
+        GPtrArray *found;         /* owned; MatchOwner * of look-ups that are under way, one behind the other */
         unsigned n_args;          /* arguments that any rule may want to see */
         /* rules whose last argument is this one */
         uint32_t n_by_last_arg[MATCH_RULE_MAX_ARG + 1];
 };
 
 MatchIndex *match_index_new(void) {
-        return g_new0(MatchIndex, 1);
+        MatchIndex *index = g_new0(MatchIndex, 1);
+
+        index->found = g_ptr_array_new();
+        return index;
 }
 
 void match_index_free(MatchIndex *index) {
@@ -63,6 +67,7 @@ void match_index_free(MatchIndex *index) {
         hash_table_clear(&index->by_equality);
         hash_table_clear(&index->senders);
         g_free(index->root.shapes);
+        g_ptr_array_unref(index->found);
         g_free(index);
 }
 
@@ -327,8 +332,7 @@ void match_owner_foreach(const MatchOwner *owner, void (*visit)(const MatchRule 
 typedef struct Lookup {
         const MatchIndex *index;
         const MatchQuery *query;
-        MatchFound found;
-        void *user;
+        void *user; /* for query->knows_sender */
         uint64_t number;
         WireString sender_name; /* of the group that is looked through; absent in the root */
         unsigned known;  /* features whose value has been asked for */
@@ -516,7 +520,7 @@ static void visit(Lookup *lookup, const MatchRule *rule) {
             !lookup->query->knows_sender(owner, lookup->sender_name, lookup->user))
                 return;
         owner->last_match = lookup->number;
-        lookup->found(owner, lookup->user);
+        g_ptr_array_add(lookup->index->found, owner);
 }
 
 static void probe(Lookup *lookup, const MatchShape *shape, uint64_t key) {
@@ -585,16 +589,14 @@ static void find_in_group(Lookup *lookup, const Group *group) {
                 find_in_shape(lookup, &group->shapes[i]);
 }
 
-void match_index_find(MatchIndex *index, const MatchQuery *query, MatchFound found, void *user) {
+/* Appends the owners to index->found, each once. */
+static void collect(MatchIndex *index, const MatchQuery *query, void *user) {
         static uint64_t last_number; /* of all indexes, because an owner may be in several */
         const NameSet *names = query->sender_names;
         Lookup lookup;
 
-        if (index->n_rules == 0 || (query->eavesdrop && index->n_eavesdroppers == 0))
-                return;
         lookup.index = index;
         lookup.query = query;
-        lookup.found = found;
         lookup.user = user;
         lookup.number = ++last_number;
         lookup.sender_name = (WireString){ 0 };
@@ -615,4 +617,17 @@ void match_index_find(MatchIndex *index, const MatchQuery *query, MatchFound fou
                 lookup.sender_name = names->names[i].name;
                 find_in_group(&lookup, CONTAINER_OF(node, Group, node));
         }
+}
+
+void match_index_find(MatchIndex *index, const MatchQuery *query, MatchFound found, void *user) {
+        guint start = index->found->len, end;
+
+        if (index->n_rules == 0 || (query->eavesdrop && index->n_eavesdroppers == 0))
+                return;
+        collect(index, query, user);
+        /* who is told may look for others in turn, whom it appends behind these and takes off again */
+        end = index->found->len;
+        for (guint i = start; i < end; i++)
+                found(index->found->pdata[i], user);
+        g_ptr_array_set_size(index->found, (gint)start);
 }

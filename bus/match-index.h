@@ -88,8 +88,8 @@ typedef void (*MatchFound)(MatchOwner *owner, void *user);
  * match_index_find() - calls @found once for each owner of at least one rule that matches
  *
  * A rule with eavesdrop='true' also matches in queries without eavesdrop. In the order in which the
- * owners' first matching rules come up, which is stable but otherwise unspecified. @found must not
- * change the index. Arguments of the message are read at most once, and only if a rule wants them.
+ * owners' first matching rules come up, which is stable but otherwise unspecified. All are found
+ * before @found is called for the first, so it may look for others in turn; owners must not go. Arguments of the message are read at most once, and only if a rule wants them.
  */
 void match_index_find(MatchIndex *index, const MatchQuery *query, MatchFound found, void *user);
 

@@ -336,6 +336,48 @@ static void test_owner(void) {
 /*
  * Many shapes with high arguments: those beyond the bound are filed more coarsely, and still found.
  */
+typedef struct Nested {
+        MatchIndex *index;
+        const MatchQuery *query;
+        unsigned depth, n_found;
+} Nested;
+
+static void find_again(MatchOwner *owner, void *user) {
+        Nested *nested = user;
+
+        (void)owner;
+        nested->n_found++;
+        if (nested->depth == 0)
+                return;
+        nested->depth--;
+        match_index_find(nested->index, nested->query, find_again, nested);
+}
+
+/* Who is told of a message may cause another one: each is found once by each of the two. */
+static void test_nested(void) {
+        static const char *const rules[] = { "type='signal'", "path='/a'", "interface='a.b'", "" };
+        g_autoptr(MatchIndex) index = match_index_new();
+        const Sample sample = { .path = "/a", .interface = "a.b", .member = "C", .sender = ":1.1" };
+        MatchOwner owners[3];
+        Subject subject;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(owners); i++) {
+                match_owner_init(&owners[i]);
+                for (unsigned j = 0; j < G_N_ELEMENTS(rules); j++)
+                        match_index_add(index, parse(rules[j]), &owners[i]);
+        }
+        subject_init(&subject, &sample);
+        for (unsigned depth = 0; depth < 4; depth++) {
+                Nested nested = { .index = index, .query = &subject.query, .depth = depth };
+
+                match_index_find(index, &subject.query, find_again, &nested);
+                g_assert_cmpuint(nested.n_found, ==, (depth + 1) * G_N_ELEMENTS(owners));
+        }
+        writer_clear(&subject.body);
+        for (unsigned i = 0; i < G_N_ELEMENTS(owners); i++)
+                match_index_remove_owner(index, &owners[i]);
+}
+
 static void test_many_shapes(void) {
         g_autoptr(MatchIndex) index = match_index_new();
         MatchOwner owners[MATCH_RULE_MAX_ARG + 1];
@@ -573,6 +615,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/match-index/cases-together", test_cases_together);
         g_test_add_func("/bus/match-index/long-values", test_long_values);
         g_test_add_func("/bus/match-index/owner", test_owner);
+        g_test_add_func("/bus/match-index/nested", test_nested);
         g_test_add_func("/bus/match-index/many-shapes", test_many_shapes);
         g_test_add_func("/bus/match-index/random", test_random);
         return g_test_run();
