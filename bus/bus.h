@@ -72,6 +72,7 @@ struct Bus {
         ListNode acceptors;        /* Acceptor.all, bus/acceptor.c */
         bool accepting_stopped;    /* too many before Hello, or no descriptors left */
         LoopTimer accept_timer;
+        LogRate expiry_rate;       /* of records of auth_timeout and pending_fd_timeout */
         LogRate connect_denial_rate; /* of those who come over no container's socket */
         HashTable users;           /* connections per uid, bus/connection.c */
 

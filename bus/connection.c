@@ -73,12 +73,27 @@ static uint64_t auth_deadline(Bus *bus) {
         return loop_now_usec(bus->loop) + bus->config->limits.auth_timeout * 1000;
 }
 
+static void log_expired(const Connection *connection, const char *text, const char *limit, uint64_t value) {
+        Bus *bus = connection->bus;
+        unsigned n_left_out;
+
+        if (!log_rate_allow(&bus->expiry_rate, loop_now_usec(bus->loop), &n_left_out))
+                return;
+        LogRecord *record = log_record_new(LOG_LEVEL_NOTICE, text);
+        log_record_add(record, "Sender", connection->unique[0] ? connection->unique : NULL);
+        log_record_add_number(record, "PID", (uint64_t)connection->identity->pid);
+        log_record_add(record, "Limit", limit);
+        log_record_add_number(record, "Value", value);
+        if (n_left_out > 0)
+                log_record_add_number(record, "LeftOut", n_left_out);
+        log_record_submit(record);
+}
+
 static void auth_expired(LoopTimer *timer) {
         Connection *connection = CONTAINER_OF(timer, Connection, auth_timer);
 
-        log_message(LOG_LEVEL_NOTICE,
-                    "closing a connection that has not authenticated and said Hello within %" G_GUINT64_FORMAT " ms",
-                    connection->bus->config->limits.auth_timeout);
+        log_expired(connection, "closed a connection that has not authenticated and said Hello in time",
+                    "auth_timeout", connection->bus->config->limits.auth_timeout);
         connection_close(connection);
 }
 
@@ -319,8 +334,9 @@ static TransportResult route_messages(Connection *connection) {
 static TransportResult handle_input(Connection *connection) {
         if (connection->sasl && !continue_auth(connection))
                 return TRANSPORT_CLOSED;
+        /* bytes before BEGIN are lines, never the start of a message */
         if (connection->sasl)
-                return transport_read_done(&connection->transport);
+                return transport_keep_bytes(&connection->transport, SASL_MAX_LINE);
         if (G_UNLIKELY(connection->is_held)) {
                 transport_hold(&connection->transport);
                 return TRANSPORT_OK;
@@ -331,8 +347,8 @@ static TransportResult handle_input(Connection *connection) {
 static void pending_fds_expired(LoopTimer *timer) {
         Connection *connection = CONTAINER_OF(timer, Connection, auth_timer);
 
-        log_message(LOG_LEVEL_NOTICE, "closing %s: descriptors came without the message they belong to",
-                    connection->unique);
+        log_expired(connection, "closed a connection whose descriptors came without their message",
+                    "pending_fd_timeout", connection->bus->config->limits.pending_fd_timeout);
         connection_close(connection);
 }
 
@@ -388,17 +404,22 @@ static void read_busy(LoopWork *work) {
         }
 }
 
-static void flush(Connection *connection) {
+/* Sends, and waits for room if there is none. Return: false when the peer is gone. */
+static bool send_out(Connection *connection) {
         Transport *transport = &connection->transport;
         bool was_congested = transport->congested;
 
-        if (transport_flush(transport) != TRANSPORT_OK) {
-                connection_close(connection);
-                return;
-        }
-        if (transport->congested != was_congested)
+        if (transport_flush(transport) != TRANSPORT_OK)
+                return false;
+        if (transport->congested != was_congested || transport->wants_rearm)
                 loop_modify(connection->bus->loop, &connection->source,
                             transport->congested ? READ_EVENTS | EPOLLOUT : READ_EVENTS);
+        return true;
+}
+
+static void flush(Connection *connection) {
+        if (!send_out(connection))
+                connection_close(connection);
 }
 
 static void connection_ready(LoopSource *source, uint32_t events) {
@@ -418,11 +439,9 @@ bool connection_send(Connection *connection, const Message *message, const Messa
                      Transport *sender) {
         if (!transport_append(&connection->transport, message, stamp, form, sender))
                 return false;
-        if (G_UNLIKELY(transport_wants_flush(&connection->transport))) {
-                list_remove(&connection->touched);
-                flush(connection);
-                return true;
-        }
+        /* whoever is gone is closed when the turn ends: nobody's connection goes while it is handled */
+        if (G_UNLIKELY(transport_wants_flush(&connection->transport)))
+                (void)send_out(connection);
         if (!list_is_linked(&connection->touched))
                 list_append(&connection->bus->touched, &connection->touched);
         return true;
@@ -433,7 +452,7 @@ static void flush_touched(Bus *bus) {
                 Connection *connection = CONTAINER_OF(bus->touched.next, Connection, touched);
 
                 list_remove(&connection->touched);
-                if (!connection->transport.congested)
+                if (!connection->transport.congested || connection->transport.is_broken)
                         flush(connection);
         }
 }

@@ -63,6 +63,11 @@ static bool send_to(Trip *trip, Connection *receiver) {
                                trip->sender ? &trip->sender->transport : NULL);
 }
 
+/* What somebody watches is not counted against who is watched. */
+static void show_to(Trip *trip, Connection *watcher) {
+        (void)connection_send(watcher, trip->message, trip->stamp, form_for(watcher), NULL);
+}
+
 /* --- monitors and eavesdroppers --- */
 
 static MatchQuery match_query(const Trip *trip) {
@@ -77,7 +82,7 @@ static void found_monitor(MatchOwner *owner, void *user) {
         Trip *trip = user;
 
         if (monitor->state == CONNECTION_MONITOR && (!trip->message->fds || connection_can_receive_fds(monitor)))
-                (void)send_to(trip, monitor);
+                show_to(trip, monitor);
 }
 
 /* Monitors get every message, before it is known what becomes of it. */
@@ -150,7 +155,10 @@ static void send_copy(Trip *trip, Connection *receiver) {
                 return;
         }
         /* a receiver whose queue is full loses broadcasts, nobody else does */
-        (void)send_to(trip, receiver);
+        if (trip->message->view.destination.data)
+                show_to(trip, receiver);
+        else
+                (void)send_to(trip, receiver);
 }
 
 static void found_receiver(MatchOwner *owner, void *user) {

@@ -48,6 +48,7 @@ struct OutBlock {
         struct Pool *pool;      /* where it goes to be used again; NULL: freed */
         bool is_reference;      /* data is not in own[] */
         bool continues;         /* goes on with the message of the block before it */
+        bool is_owed;           /* also counts as held for its sender: what is addressed to the receiver */
         uint8_t own[];
 };
 
@@ -101,7 +102,7 @@ static void block_refund(Transport *receiver, OutBlock *block, size_t n_bytes, u
                 share_refund(block->share, n_bytes, n_fds);
         else
                 receiver->n_of_bus -= n_bytes;
-        if (!block->sender)
+        if (!block->sender || !block->is_owed)
                 return;
         quota_refund(block->sender->quota, QUOTA_INCOMING_BYTES, n_bytes);
         quota_refund(block->sender->quota, QUOTA_INCOMING_FDS, n_fds);
@@ -143,8 +144,10 @@ static void disown_sent(Transport *sender) {
         LIST_FOREACH(node, &sender->charged) {
                 OutBlock *block = CONTAINER_OF(node, OutBlock, of_sender);
 
-                quota_refund(sender->quota, QUOTA_INCOMING_BYTES, block->n_charged);
-                quota_refund(sender->quota, QUOTA_INCOMING_FDS, block_n_fds(block));
+                if (block->is_owed) {
+                        quota_refund(sender->quota, QUOTA_INCOMING_BYTES, block->n_charged);
+                        quota_refund(sender->quota, QUOTA_INCOMING_FDS, block_n_fds(block));
+                }
                 block->sender = NULL;
                 list_remove(node);
         }
@@ -393,31 +396,35 @@ static TransportResult start_large(Transport *transport, size_t size) {
         return TRANSPORT_OK;
 }
 
-TransportResult transport_read_done(Transport *transport) {
-        size_t size = 0;
-
-        if (transport->n_window == 0)
-                return TRANSPORT_OK;
-        if (transport->n_window >= PROTOCOL_FIXED_HEADER)
-                size = message_frame_size(transport->window, transport->max_message);
-        if (size > LARGE && size > transport->n_window)
-                return start_large(transport, size);
-        if (transport->n_window > LARGE)
-                return TRANSPORT_INVALID;
-        transport->rest = g_memdup2(transport->window, transport->n_window);
-        transport->n_rest = (uint32_t)transport->n_window;
-        transport->n_window = 0;
-        return TRANSPORT_OK;
-}
-
-void transport_hold(Transport *transport) {
-        transport->is_busy = true;
+static void keep_rest(Transport *transport) {
         if (transport->n_window == 0)
                 return;
         transport->rest = g_memdup2(transport->window, transport->n_window);
         transport->n_rest = (uint32_t)transport->n_window;
         transport->n_window = 0;
-        transport->is_held = true;
+}
+
+TransportResult transport_keep_bytes(Transport *transport, size_t n_max) {
+        if (transport->n_window > n_max)
+                return TRANSPORT_INVALID;
+        keep_rest(transport);
+        return TRANSPORT_OK;
+}
+
+TransportResult transport_read_done(Transport *transport) {
+        size_t size = 0;
+
+        if (transport->n_window >= PROTOCOL_FIXED_HEADER)
+                size = message_frame_size(transport->window, transport->max_message);
+        if (size > LARGE && size > transport->n_window)
+                return start_large(transport, size);
+        return transport_keep_bytes(transport, LARGE);
+}
+
+void transport_hold(Transport *transport) {
+        transport->is_busy = true;
+        transport->is_held = transport->n_window > 0;
+        keep_rest(transport);
 }
 
 /* --- output --- */
@@ -445,11 +452,20 @@ static OutBlock *push_pooled(Transport *transport, Pool *pool) {
         return push(transport, block);
 }
 
+/*
+ * A signal to whoever wants it is dropped where the queue is full: it cannot make a receiver hold too much, and must
+ * not count against its sender once for each receiver that is slow.
+ */
+static bool is_owed(const Message *message) {
+        return message->view.destination.data != NULL;
+}
+
 static OutBlock *push_reference(Transport *transport, const Message *message, Transport *from) {
         OutBlock *block = g_new0(OutBlock, 1);
 
         block->is_reference = block->continues = true;
         block->from = from;
+        block->is_owed = is_owed(message);
         block->data = message_view_body(&message->view);
         block->n = message->view.n_body;
         if (message->payload)
@@ -513,6 +529,7 @@ static bool append_in_turn(Transport *transport, const Message *message, const M
         if (message->fds) {
                 block->fds = fdset_ref(message->fds);
                 block->from = sender;
+                block->is_owed = is_owed(message);
                 block->room = 0;
         }
         if (!with_body) {
@@ -534,7 +551,7 @@ static void charge(Transport *transport, OutBlock *block, size_t n_bytes, unsign
                 transport->n_of_bus += n_bytes;
         quota_charge_over(transport->quota, QUOTA_OUTGOING_BYTES, n_bytes);
         quota_charge_over(transport->quota, QUOTA_OUTGOING_FDS, n_fds);
-        if (sender) {
+        if (sender && block->is_owed) {
                 quota_charge_over(sender->quota, QUOTA_INCOMING_BYTES, n_bytes);
                 quota_charge_over(sender->quota, QUOTA_INCOMING_FDS, n_fds);
         }
@@ -574,17 +591,21 @@ bool transport_owes(const Transport *transport) {
 }
 
 /* The last block, if it is of @sender and has room; blocks of one sender grow as it goes on. */
-static OutBlock *kept_block(Transport *transport, size_t n, const Transport *sender, bool alone) {
+static OutBlock *kept_block(Transport *transport, size_t n, const Transport *sender, const Message *message) {
         OutBlock *tail = transport->tail;
+        bool owed = is_owed(message), alone = message->fds != NULL;
         size_t size = MAX(n, 256);
 
-        if (tail && tail->n_charged > 0 && tail->sender == sender && !alone) {
+        if (tail && tail->n_charged > 0 && tail->sender == sender && tail->is_owed == owed && !alone) {
                 if (tail->room >= n)
                         return tail;
                 size = MAX(n, MIN(LARGE_BLOCK, 2 * tail->n_charged));
         }
         OutBlock *block = push_sized(transport, size);
-        if (block && alone)
+        if (!block)
+                return NULL;
+        block->is_owed = owed;
+        if (alone)
                 block->room = n;
         return block;
 }
@@ -598,7 +619,7 @@ static bool append_kept(Transport *transport, const Message *message, const Mess
 
         if (!may_add(transport, message, sender))
                 return false;
-        OutBlock *block = kept_block(transport, n, sender, message->fds != NULL);
+        OutBlock *block = kept_block(transport, n, sender, message);
         if (!block)
                 return false;
         write_message(block, message, stamp, form, !shared);
@@ -617,6 +638,8 @@ static bool append_kept(Transport *transport, const Message *message, const Mess
 
 bool transport_append(Transport *transport, const Message *message, const MessageStamp *stamp, StampForm form,
                       Transport *sender) {
+        if (G_UNLIKELY(transport->is_broken))
+                return true;
         if (G_LIKELY(!transport->congested))
                 return append_in_turn(transport, message, stamp, form, sender);
         return append_kept(transport, message, stamp, form, sender);
@@ -724,7 +747,25 @@ static bool keep_output(Transport *transport) {
         return true;
 }
 
+/* Nobody will read any of it: what is still sent there before it is closed is not even queued. */
+static TransportResult broken(Transport *transport) {
+        transport->is_broken = true;
+        return TRANSPORT_CLOSED;
+}
+
+static TransportResult stay_congested(Transport *transport, bool no_event) {
+        bool was_congested = transport->congested;
+
+        transport->congested = true;
+        transport->wants_rearm = no_event;
+        if (!was_congested && !keep_output(transport))
+                return broken(transport);
+        return TRANSPORT_OK;
+}
+
 TransportResult transport_flush(Transport *transport) {
+        if (G_UNLIKELY(transport->is_broken))
+                return TRANSPORT_CLOSED;
         transport->n_turn = 0;
         transport->gets_much = transport->head && (transport->head->next || transport->head->n > SMALL_BLOCK);
         while (transport->head) {
@@ -736,12 +777,10 @@ TransportResult transport_flush(Transport *transport) {
                         drop_first_message(transport);
                         continue;
                 }
-                if (n == -EAGAIN || n == -EWOULDBLOCK || n == -ENOBUFS || n == -ENOMEM) {
-                        transport->congested = true;
-                        return keep_output(transport) ? TRANSPORT_OK : TRANSPORT_CLOSED;
-                }
+                if (n == -EAGAIN || n == -EWOULDBLOCK || n == -ENOBUFS || n == -ENOMEM)
+                        return stay_congested(transport, n == -ENOBUFS || n == -ENOMEM);
                 if (n < 0)
-                        return TRANSPORT_CLOSED;
+                        return broken(transport);
                 advance(transport, (size_t)n);
         }
         transport->congested = false;

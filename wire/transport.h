@@ -47,6 +47,8 @@ typedef struct Transport {
         bool reads_fds;         /* descriptor passing was agreed on; else any that comes is a fault */
         bool congested;         /* the kernel would not take all: wait for EPOLLOUT */
         bool has_eof;
+        bool is_broken;         /* sending failed: it is to be closed, and takes no more output */
+        bool wants_rearm;       /* congested for want of kernel memory: no event tells when there is some */
         bool gets_much;         /* its last turn's output did not fit in one small block */
         bool is_busy;           /* the last read filled its buffer: there may be more */
         bool is_held;           /* rest has whole messages: they come first, before anything is received */
@@ -106,6 +108,9 @@ void transport_hold(Transport *transport);
 /** transport_peek() - raw input for authentication: all that is in the window; then transport_consume() what was used */
 const uint8_t *transport_peek(const Transport *transport, size_t *ret_n_bytes);
 void transport_consume(Transport *transport, size_t n_used);
+
+/** transport_keep_bytes() - keeps what is left of raw input; more than @n_max bytes are TRANSPORT_INVALID */
+TransportResult transport_keep_bytes(Transport *transport, size_t n_max);
 
 /** transport_read_done() - keeps what is left of the window for the next turn */
 TransportResult transport_read_done(Transport *transport);

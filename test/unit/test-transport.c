@@ -37,6 +37,9 @@ static void end_clear(End *end) {
                 close(end->peer);
 }
 
+/* Whom messages are addressed to; NULL: to whoever wants them. */
+static const char *destination = ":1.9";
+
 /* A signal with a byte array of @n_body bytes, as a client sends it; @serial tells messages apart. */
 static void make_message(Message *ret_message, uint32_t serial, size_t n_body, int fd) {
         g_auto(Writer) body;
@@ -54,7 +57,8 @@ static void make_message(Message *ret_message, uint32_t serial, size_t n_body, i
                                         .serial = serial,
                                         .path = "/a",
                                         .interface = "a.b",
-                                        .member = "C" },
+                                        .member = "C",
+                                        .destination = destination },
                       ret_message);
 }
 
@@ -539,6 +543,35 @@ static void test_sender_owes(void) {
         end_clear(&sender);
 }
 
+/* However many receivers do not read, a broadcast never counts against its sender, and is dropped where it is too much. */
+static void test_broadcast_is_not_owed(void) {
+        static const QuotaLimits tight = { .max = { 50000, 10, 100000, 10, 1, 1, 1, 1, 1 } };
+        unsigned n_dropped = 0;
+        Message message;
+        End ends[5], sender;
+
+        end_init(&sender, &tight);
+        destination = NULL;
+        make_message(&message, 1, 20000, -1);
+        destination = ":1.9";
+        for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++)
+                end_init(&ends[i], &tight);
+        for (unsigned round = 0; round < 30; round++)
+                for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
+                        Transport *to = &ends[i].transport;
+
+                        n_dropped += !transport_append(to, &message, stamp(), STAMP_SENDER, &sender.transport);
+                        g_assert_cmpint(transport_flush(to), ==, TRANSPORT_OK);
+                }
+        g_assert_cmpuint(n_dropped, >, 0);
+        g_assert_cmpuint(sender.quota.used[QUOTA_INCOMING_BYTES], ==, 0);
+        g_assert_false(transport_owes_too_much(&sender.transport));
+        message_clear(&message);
+        end_clear(&sender);
+        for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++)
+                end_clear(&ends[i]);
+}
+
 static void test_fds_go_with_message(void) {
         Message plain, with;
         Transport reader;
@@ -610,6 +643,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/wire/transport/held-messages", test_held_messages);
         g_test_add_func("/wire/transport/unread-answers", test_unread_answers);
         g_test_add_func("/wire/transport/sender-owes", test_sender_owes);
+        g_test_add_func("/wire/transport/broadcast-is-not-owed", test_broadcast_is_not_owed);
         g_test_add_func("/wire/transport/fds-go-with-message", test_fds_go_with_message);
         g_test_add_func("/wire/transport/peer-gone", test_peer_gone);
         return g_test_run();
