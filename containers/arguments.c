@@ -24,6 +24,7 @@ typedef struct Parse {
         GPtrArray *groups;  /* owned; of const RuleGroup *, borrowed, each once */
         unsigned seen;      /* bits of the table */
         bool has_users, has_other_users;
+        RuleRoom room;      /* for rules */
 } Parse;
 
 typedef bool (*ArgumentReader)(Parse *parse, const char *name, Reader *value);
@@ -58,8 +59,14 @@ static bool fail_limit(MethodCall *call, ArgumentsContext *context, const char *
                            value);
 }
 
-/* One struct of flags, name, path, interface. */
-static bool read_rule(MethodCall *call, Reader *inside, const char *what, GPtrArray *rules) {
+static bool fail_rules(MethodCall *call, ArgumentsContext *context) {
+        return fail_limit(call, context, "max_rules_per_container",
+                          context->config->limits.max_rules_per_container);
+}
+
+/* One struct of flags, name, path, interface; @ret_rule borrows its texts. */
+static bool read_rule(MethodCall *call, Reader *inside, const char *what, guint number,
+                      ContainerRule *ret_rule) {
         WireString name = { 0 }, path = { 0 }, interface = { 0 };
         g_autoptr(GError) error = NULL;
         uint32_t flags = 0;
@@ -71,39 +78,40 @@ static bool read_rule(MethodCall *call, Reader *inside, const char *what, GPtrAr
         if (path.length > CONTAINER_RULE_MAX_PATH)
                 return method_fail(call, ERROR_INVALID_ARGS,
                                    "%s, rule %u: an object path of more than %u bytes", what,
-                                   rules->len + 1, CONTAINER_RULE_MAX_PATH);
-        ContainerRule rule = { flags, (char *)name.data, (char *)path.data,
-                               (char *)interface.data };
-        if (!container_rule_check(&rule, &error))
-                return method_fail(call, ERROR_INVALID_ARGS, "%s, rule %u: %s", what,
-                                   rules->len + 1, error->message);
-        g_ptr_array_add(rules, container_rule_copy(&rule));
-        return true;
+                                   number, CONTAINER_RULE_MAX_PATH);
+        *ret_rule = (ContainerRule){ flags, (char *)name.data, (char *)path.data,
+                                     (char *)interface.data };
+        if (container_rule_check(ret_rule, &error))
+                return true;
+        return method_fail(call, ERROR_INVALID_ARGS, "%s, rule %u: %s", what, number,
+                           error->message);
 }
 
 bool arguments_read_rules(MethodCall *call, Reader *reader, ArgumentsContext *context,
-                          size_t max_rules, const char *what, GPtrArray *rules) {
+                          RuleRoom *room, const char *what, GPtrArray *rules) {
         Reader array, inside;
+        ContainerRule rule;
 
         if (!reader_enter(reader, 'a', &array))
                 return method_fail(call, ERROR_INVALID_ARGS, "%s: expected an array of (usos)",
                                    what);
         while (reader_peek(&array)) {
-                if (rules->len >= max_rules)
-                        return fail_limit(call, context, "max_rules_per_container",
-                                          context->config->limits.max_rules_per_container);
+                if (room->n_rules == 0)
+                        return fail_rules(call, context);
                 if (!reader_enter(&array, '(', &inside))
                         return method_fail(call, ERROR_INVALID_ARGS,
                                            "%s: expected an array of (usos)", what);
-                if (!read_rule(call, &inside, what, rules))
+                if (!read_rule(call, &inside, what, rules->len + 1, &rule))
                         return false;
+                if (!rule_room_take(room, &rule))
+                        return fail_rules(call, context);
+                g_ptr_array_add(rules, container_rule_copy(&rule));
         }
         return true;
 }
 
 static bool read_allow(Parse *parse, const char *name, Reader *value) {
-        return arguments_read_rules(parse->call, value, parse->context,
-                                    parse->context->config->limits.max_rules_per_container, name,
+        return arguments_read_rules(parse->call, value, parse->context, &parse->room, name,
                                     parse->arguments->rules);
 }
 
@@ -346,7 +354,6 @@ static bool read_identity(Parse *parse, Reader *reader) {
 }
 
 static bool expand_groups(Parse *parse) {
-        uint64_t limit = parse->context->config->limits.max_rules_per_container;
         GPtrArray *rules = parse->arguments->rules;
 
         for (guint i = 0; i < parse->groups->len; i++) {
@@ -357,9 +364,9 @@ static bool expand_groups(Parse *parse) {
 
                 if (!more)
                         return method_fail(parse->call, ERROR_FAILED, "Groups: %s", error->message);
-                if (rules->len + more->len > limit)
-                        return fail_limit(parse->call, parse->context, "max_rules_per_container",
-                                          limit);
+                for (guint k = 0; k < more->len; k++)
+                        if (!rule_room_take(&parse->room, g_ptr_array_index(more, k)))
+                                return fail_rules(parse->call, parse->context);
                 g_ptr_array_extend_and_steal(rules, g_steal_pointer(&more));
         }
         return true;
@@ -415,7 +422,11 @@ bool arguments_parse(MethodCall *call, ArgumentsContext *context, ServerArgument
                 .max_connections = UINT32_MAX,
         };
         Parse parse = {
-                .call = call, .context = context, .arguments = &arguments, .groups = groups
+                .call = call,
+                .context = context,
+                .arguments = &arguments,
+                .groups = groups,
+                .room = rule_room_get(context->config->limits.max_rules_per_container, 0, 0),
         };
         Reader reader = call->body;
 

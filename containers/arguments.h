@@ -60,12 +60,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ServerArguments, arguments_clear)
 
 /**
  * arguments_read_rules() - reads an `a(usos)`, each a checked rule
- * @max_rules: more fail with LimitsExceeded, before they are stored
+ * @room:      what is read is taken from it; more fails with LimitsExceeded, before it is stored
  * @rules:     they are appended; array of ContainerRule * with a free function
  * @what:      name of the argument for error texts
  */
 bool arguments_read_rules(MethodCall *call, Reader *reader, ArgumentsContext *context,
-                          size_t max_rules, const char *what, GPtrArray *rules);
+                          RuleRoom *room, const char *what, GPtrArray *rules);
 
 /** arguments_get_supported() - names of all named arguments, NULL-terminated */
 const char *const *arguments_get_supported(void);

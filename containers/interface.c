@@ -187,13 +187,12 @@ static bool handle_add_server_rules(MethodCall *call, void *user) {
         g_autoptr(GPtrArray) rules = g_ptr_array_new_with_free_func(free_rule);
         ArgumentsContext context = make_context(user);
         Instance *instance = read_managed_server(user, call);
-        size_t limit = context.config->limits.max_rules_per_container;
 
         if (!instance)
                 return false;
-        size_t n_given = container_rules_get(instance->policy->rules)->len;
-        if (!arguments_read_rules(call, &call->body, &context,
-                                  limit > n_given ? limit - n_given : 0, "rules", rules)) {
+        RuleRoom room = container_rules_get_room(instance->policy->rules,
+                                                 context.config->limits.max_rules_per_container);
+        if (!arguments_read_rules(call, &call->body, &context, &room, "rules", rules)) {
                 report_limit(user, call, &context);
                 return false;
         }
@@ -231,42 +230,48 @@ static bool read_grantee(Registry *registry, MethodCall *call, uint64_t *ret_num
         return true;
 }
 
-static bool read_grant(MethodCall *call, Reader *inside, GPtrArray *rules) {
+static bool read_grant(MethodCall *call, Reader *inside, guint number, ContainerRule *ret_rule) {
+        static char none[] = "";
         g_autoptr(GError) error = NULL;
         WireString path = { 0 }, interface = { 0 };
         uint32_t flags = 0;
-        char none[] = "";
 
         if (!reader_get_u32(inside, &flags) || !reader_get_path(inside, &path) ||
             !reader_get_string(inside, &interface))
                 return method_fail(call, ERROR_INVALID_ARGS, "rules: expected an array of (uos)");
-        ContainerRule rule = { flags, none, (char *)path.data, (char *)interface.data };
-        if (!service_grants_check(&rule, &error))
-                return method_fail(call, ERROR_INVALID_ARGS, "rules, rule %u: %s", rules->len + 1,
-                                   error->message);
-        g_ptr_array_add(rules, container_rule_copy(&rule));
-        return true;
+        *ret_rule = (ContainerRule){ flags, none, (char *)path.data, (char *)interface.data };
+        if (service_grants_check(ret_rule, &error))
+                return true;
+        return method_fail(call, ERROR_INVALID_ARGS, "rules, rule %u: %s", number, error->message);
 }
 
-static bool read_grants(Registry *registry, MethodCall *call, size_t n_given, GPtrArray *rules) {
+static bool fail_grants(Registry *registry, MethodCall *call) {
         const ContainersHost *host = registry_get_host(registry);
         uint64_t limit = host->config->limits.max_rules_per_container;
+
+        host->limit_reached(host->host, call->connection, "max_rules_per_container", limit);
+        return method_fail(call, ERROR_LIMITS_EXCEEDED,
+                           "This would be more than max_rules_per_container (%" G_GUINT64_FORMAT
+                           ") allows",
+                           limit);
+}
+
+static bool read_grants(Registry *registry, MethodCall *call, RuleRoom room, GPtrArray *rules) {
         Reader array, inside;
+        ContainerRule rule;
 
         if (!reader_enter(&call->body, 'a', &array))
                 return method_fail(call, ERROR_INVALID_ARGS, "rules: expected an array of (uos)");
         while (reader_peek(&array)) {
-                if (n_given + rules->len >= limit) {
-                        host->limit_reached(host->host, call->connection, "max_rules_per_container",
-                                            limit);
-                        return method_fail(call, ERROR_LIMITS_EXCEEDED,
-                                           "This would be more than max_rules_per_container "
-                                           "(%" G_GUINT64_FORMAT ") allows",
-                                           limit);
-                }
-                if (!reader_enter(&array, '(', &inside) || !read_grant(call, &inside, rules))
+                if (room.n_rules == 0)
+                        return fail_grants(registry, call);
+                if (!reader_enter(&array, '(', &inside) ||
+                    !read_grant(call, &inside, rules->len + 1, &rule))
                         return method_fail(call, ERROR_INVALID_ARGS,
                                            "rules: expected an array of (uos)");
+                if (!rule_room_take(&room, &rule))
+                        return fail_grants(registry, call);
+                g_ptr_array_add(rules, container_rule_copy(&rule));
         }
         return true;
 }
@@ -277,8 +282,9 @@ static bool handle_allow_containers(MethodCall *call, void *user) {
         g_autoptr(GPtrArray) rules = g_ptr_array_new_with_free_func(free_rule);
         uint64_t number;
 
-        if (!read_grantee(user, call, &number) ||
-            !read_grants(user, call, *grants ? service_grants_count(*grants) : 0, rules))
+        RuleRoom room = service_grants_get_room(*grants,
+                                                host->config->limits.max_rules_per_container);
+        if (!read_grantee(user, call, &number) || !read_grants(user, call, room, rules))
                 return false;
         if (!*grants && rules->len > 0) {
                 *grants = service_grants_new();

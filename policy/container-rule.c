@@ -54,6 +54,29 @@ void container_rule_free(ContainerRule *rule) {
         g_free(rule);
 }
 
+size_t container_rule_get_size(const ContainerRule *rule) {
+        return strlen(rule->bus_name) + strlen(rule->object_path) + strlen(rule->interface);
+}
+
+RuleRoom rule_room_get(uint64_t max_rules, size_t n_rules, size_t n_bytes) {
+        uint64_t max_bytes = MIN(max_rules, UINT64_MAX / CONTAINER_RULE_MEAN_SIZE) *
+                             CONTAINER_RULE_MEAN_SIZE;
+
+        max_bytes = MAX(max_bytes, CONTAINER_RULE_MIN_ROOM);
+        return (RuleRoom){ .n_rules = max_rules > n_rules ? max_rules - n_rules : 0,
+                           .n_bytes = max_bytes > n_bytes ? max_bytes - n_bytes : 0 };
+}
+
+bool rule_room_take(RuleRoom *room, const ContainerRule *rule) {
+        size_t n_bytes = container_rule_get_size(rule);
+
+        if (room->n_rules == 0 || n_bytes > room->n_bytes)
+                return false;
+        room->n_rules--;
+        room->n_bytes -= n_bytes;
+        return true;
+}
+
 static bool invalid(GError **error, const char *what, const char *text, const char *expected) {
         g_autofree char *shown = log_escape(text);
 

@@ -85,6 +85,29 @@ char *container_rule_to_text(const ContainerRule *rule);
 GPtrArray *container_rule_parse_text(const char *text, const char *name, unsigned first_line,
                                      GError **error);
 
+/* What the texts of many rules may take on the average, and what a few may in any case: a limit of
+ * rules is one of bytes, too. */
+#define CONTAINER_RULE_MEAN_SIZE 256
+#define CONTAINER_RULE_MIN_ROOM 8192
+
+/* How many more rules, of how many bytes together, somebody may have. */
+typedef struct RuleRoom {
+        uint64_t n_rules, n_bytes;
+} RuleRoom;
+
+/** container_rule_get_size() - bytes of its texts, without their ends */
+size_t container_rule_get_size(const ContainerRule *rule);
+
+/**
+ * rule_room_get() - what is left of a limit
+ * @max_rules: the limit; each rule may be of CONTAINER_RULE_MEAN_SIZE bytes on the average
+ * @n_rules:   those that there are, of @n_bytes together
+ */
+RuleRoom rule_room_get(uint64_t max_rules, size_t n_rules, size_t n_bytes);
+
+/** rule_room_take() - whether there is room for @rule; takes it then */
+bool rule_room_take(RuleRoom *room, const ContainerRule *rule);
+
 /** container_rule_copy() - newly allocated; free with container_rule_free() */
 ContainerRule *container_rule_copy(const ContainerRule *rule);
 void container_rule_free(ContainerRule *rule);

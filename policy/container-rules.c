@@ -32,6 +32,7 @@ typedef struct NameNode {
 
 struct ContainerRules {
         GPtrArray *given;           /* of ContainerRule *, owned */
+        size_t n_bytes;             /* of their texts */
         HashTable names;            /* NameNode */
         uint32_t longest_namespace; /* bytes; 0: there is none */
         NameRules all;              /* of rules without a name */
@@ -69,6 +70,10 @@ void container_rules_free(ContainerRules *rules) {
 
 const GPtrArray *container_rules_get(const ContainerRules *rules) {
         return rules->given;
+}
+
+RuleRoom container_rules_get_room(const ContainerRules *rules, uint64_t max_rules) {
+        return rule_room_get(max_rules, rules->given->len, rules->n_bytes);
 }
 
 /* Namespaces and names of the same text have different keys. */
@@ -110,6 +115,7 @@ void container_rules_add(ContainerRules *rules, const ContainerRule *rule) {
         NameRules *name = &rules->all;
 
         g_ptr_array_add(rules->given, kept);
+        rules->n_bytes += container_rule_get_size(kept);
         if (kept->bus_name[0] != '\0')
                 name = get_name(rules, kept->bus_name,
                                 kept->flags & CONTAINER_RULE_NAME_IS_NAMESPACE);

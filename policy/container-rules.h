@@ -29,6 +29,9 @@ void container_rules_add(ContainerRules *rules, const ContainerRule *rule);
  */
 const GPtrArray *container_rules_get(const ContainerRules *rules);
 
+/** container_rules_get_room() - how many more rules there may be, given a limit of them */
+RuleRoom container_rules_get_room(const ContainerRules *rules, uint64_t max_rules);
+
 /* What a message or name is asked about. Absent strings: data NULL. */
 typedef struct ContainerRuleQuery {
         uint32_t need;         /* CALL or RECEIVE, perhaps with SEND_UNIX_FDS, all by one rule */

@@ -21,6 +21,7 @@ typedef struct GrantSet {
         HashNode node;
         uint64_t container;
         GPtrArray *rules; /* of ContainerRule *, owned; the targets borrow their strings */
+        size_t n_bytes;   /* of their texts */
         RuleTargets targets;
 } GrantSet;
 
@@ -28,7 +29,7 @@ struct ServiceGrants {
         ListNode node;
         uint64_t generation;
         HashTable sets;
-        size_t n_rules;
+        size_t n_rules, n_bytes; /* of all sets */
 };
 
 typedef struct NamedNode {
@@ -55,6 +56,7 @@ ServiceGrants *service_grants_new(void) {
 static void free_set(ServiceGrants *grants, GrantSet *set) {
         hash_table_remove(&grants->sets, &set->node);
         grants->n_rules -= set->rules->len;
+        grants->n_bytes -= set->n_bytes;
         rule_targets_clear(&set->targets);
         g_ptr_array_unref(set->rules);
         g_free(set);
@@ -85,6 +87,10 @@ uint64_t service_grants_get_generation(const ServiceGrants *grants) {
 
 size_t service_grants_count(const ServiceGrants *grants) {
         return grants->n_rules;
+}
+
+RuleRoom service_grants_get_room(const ServiceGrants *grants, uint64_t max_rules) {
+        return rule_room_get(max_rules, grants ? grants->n_rules : 0, grants ? grants->n_bytes : 0);
 }
 
 bool service_grants_check(const ContainerRule *rule, GError **error) {
@@ -123,7 +129,9 @@ void service_grants_add(ServiceGrants *grants, uint64_t container, const Contain
         }
         g_ptr_array_add(set->rules, kept);
         rule_targets_add(&set->targets, kept);
+        set->n_bytes += container_rule_get_size(kept);
         grants->n_rules++;
+        grants->n_bytes += container_rule_get_size(kept);
         grants->generation = name_generation_next();
 }
 

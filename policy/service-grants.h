@@ -32,6 +32,9 @@ uint64_t service_grants_get_generation(const ServiceGrants *grants);
 /** service_grants_count() - rules given and not withdrawn */
 size_t service_grants_count(const ServiceGrants *grants);
 
+/** service_grants_get_room() - how many more there may be, given a limit. NULL: none so far */
+RuleRoom service_grants_get_room(const ServiceGrants *grants, uint64_t max_rules);
+
 /**
  * service_grants_check() - whether @rule, with an empty name, may be granted; the error says what
  * was expected

@@ -268,6 +268,38 @@ static void test_rules_limit(void) {
         g_assert_cmpuint(over->context.exceeded_value, ==, 3);
 }
 
+/* Few enough, but 3 of them may have 8192 bytes together. */
+static void test_rules_bytes(void) {
+        static const struct {
+                unsigned n_rules;
+                size_t n_path;
+                bool works;
+        } cases[] = {
+                { 1, 4096, true },
+                { 2, 4096 - 6, true },
+                { 2, 4096 - 5, false },
+                { 3, 2700, true },
+                { 3, 4000, false },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(Case) test = case_open(OWN_UID);
+                g_autofree char *path = g_strnfill(cases[i].n_path, 'p');
+
+                path[0] = '/';
+                fake_open_argument(&test->call.body, "Allow", "a(usos)");
+                size_t mark = writer_open_array(&test->call.body, "(usos)");
+                for (unsigned k = 0; k < cases[i].n_rules; k++)
+                        add_rule(&test->call.body, CONTAINER_RULE_CALL, "or.foo", path, "");
+                writer_close_array(&test->call.body, mark);
+                fake_close_argument(&test->call.body);
+                if (cases[i].works)
+                        g_assert_true(parse(test));
+                else
+                        assert_fails(test, ERROR_LIMITS_EXCEEDED, "max_rules_per_container");
+        }
+}
+
 static void test_groups(void) {
         static const char *const names[] = { "two", "one", "two", NULL };
         static const char *const unknown[] = { "one", "three", NULL };
@@ -512,6 +544,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/containers/arguments/wrong-types", test_wrong_types);
         g_test_add_func("/containers/arguments/rules", test_rules);
         g_test_add_func("/containers/arguments/rules-limit", test_rules_limit);
+        g_test_add_func("/containers/arguments/rules-bytes", test_rules_bytes);
         g_test_add_func("/containers/arguments/groups", test_groups);
         g_test_add_func("/containers/arguments/users", test_users);
         g_test_add_func("/containers/arguments/max-connections", test_max_connections);

@@ -320,6 +320,52 @@ static void test_allow_containers(void) {
         g_assert_cmpuint(service_grants_count(world.service->grants), ==, 0);
 }
 
+/* Rules of texts of @n_path bytes and an empty interface, for a server or all. */
+static const char *give_long_rules(World *world, const char *member, const char *server,
+                                   unsigned n, size_t n_path) {
+        bool with_name = strcmp(member, "AddServerRules") == 0;
+        const char *type = with_name ? "(usos)" : "(uos)";
+        g_autofree char *path = g_strnfill(n_path, 'p');
+        g_auto(FakeCall) call = { 0 };
+
+        path[0] = '/';
+        fake_call_init(&call, with_name ? world->manager : world->service);
+        writer_add_path(&call.body, server);
+        size_t mark = writer_open_array(&call.body, type);
+        for (unsigned i = 0; i < n; i++) {
+                writer_open_struct(&call.body, type);
+                writer_add_u32(&call.body, CONTAINER_RULE_CALL);
+                if (with_name)
+                        writer_add_string(&call.body, "");
+                writer_add_path(&call.body, path);
+                writer_add_string(&call.body, "");
+                writer_close_struct(&call.body);
+        }
+        writer_close_array(&call.body, mark);
+        return fake_call(&world->fake, &call, member) ? NULL : call.call.error_name;
+}
+
+/* "of 8192 bytes together in any case": five rules are allowed, but not five long ones. */
+static void test_rule_bytes(void) {
+        g_auto(World) world = { 0 };
+
+        world_init(&world);
+        g_assert_null(give_long_rules(&world, "AddServerRules", C0, 2, 4096));
+        g_assert_cmpstr(give_long_rules(&world, "AddServerRules", C0, 1, 1), ==,
+                        ERROR_LIMITS_EXCEEDED);
+        fake_assert_events(&world.fake, "limit max_rules_per_container 5;");
+        g_assert_cmpuint(container_rules_get(world.mine->policy->rules)->len, ==, 2);
+        g_assert_null(give_long_rules(&world, "AllowContainers", C0, 1, 4096));
+        g_assert_null(give_long_rules(&world, "AllowContainers", "/", 1, 4000));
+        g_assert_cmpstr(give_long_rules(&world, "AllowContainers", "/", 2, 60), ==,
+                        ERROR_LIMITS_EXCEEDED);
+        fake_assert_events(&world.fake, "limit max_rules_per_container 5;");
+        g_assert_cmpuint(service_grants_count(world.service->grants), ==, 2);
+        g_assert_null(give_long_rules(&world, "AllowContainers", "/", 1, 96));
+        g_assert_null(call_with(&world, world.service, "WithdrawContainers", "/"));
+        g_assert_null(give_long_rules(&world, "AllowContainers", "/", 1, 4096));
+}
+
 static void test_denied(void) {
         g_auto(World) world = { 0 };
         const Denial denial = { .layer = POLICY_LAYER_CONTAINER,
@@ -413,6 +459,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/containers/interface/add-server-rules", test_add_server_rules);
         g_test_add_func("/containers/interface/list-servers", test_list_servers);
         g_test_add_func("/containers/interface/allow-containers", test_allow_containers);
+        g_test_add_func("/containers/interface/rule-bytes", test_rule_bytes);
         g_test_add_func("/containers/interface/denied", test_denied);
         g_test_add_func("/containers/interface/denial-keys", test_denial_keys);
         g_test_add_func("/containers/interface/table", test_table);
