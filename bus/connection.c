@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #define READ_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+#define MAX_BEFORE_HELLO (64u << 10) /* bytes of a message of who has no name, and counts for no user */
 
 struct ConnectionUser {
         HashNode node; /* in Bus.users */
@@ -99,8 +100,9 @@ static void auth_expired(LoopTimer *timer) {
 
 void connection_set_limits(Connection *connection) {
         const ConfigLimits *limits = &connection->bus->config->limits;
+        uint32_t most = connection->id == 0 ? MAX_BEFORE_HELLO : PROTOCOL_MAX_MESSAGE;
 
-        connection->transport.max_message = (uint32_t)MIN(limits->max_message_size, PROTOCOL_MAX_MESSAGE);
+        connection->transport.max_message = (uint32_t)MIN(limits->max_message_size, most);
         connection->transport.max_fds = (uint32_t)MIN(limits->max_message_unix_fds, FDSET_MAX);
 }
 
@@ -208,6 +210,7 @@ bool connection_register(Connection *connection) {
         connection->transport.account = (ShareAccount){
                 .user = connection->instance ? (uintptr_t)connection->instance : uid, .sender = connection->id
         };
+        connection_set_limits(connection);
         reply_peer_init(&connection->replies, &connection->quota, connection->id);
         message_stamp_init(&connection->stamp, connection->unique,
                            connection->instance ? connection->instance->path : "/");

@@ -66,8 +66,9 @@ class Scene:
         return sent
 
 
-def quiet_call(peer, size):
-    return rawbus.call(peer.unique, '/', I, 'Call', 'ay', b'x' * size, flags=rawbus.NO_REPLY)
+def quiet_call(peer, size, **options):
+    return rawbus.call(peer.unique, '/', I, 'Call', 'ay', b'x' * size, flags=rawbus.NO_REPLY,
+                       **options)
 
 
 def errors(connection):
@@ -194,6 +195,25 @@ def half_messages(t):
         connection.close()
     halves[4].send_raw(data[100000:])
     t.equal(scene.server.wait_call('Call').sender, halves[4].unique, 'the other half')
+
+
+@test('slow-readers/long messages before Hello')
+def before_hello(t):
+    scene = Scene(t)
+    data = rawbus.call(rawbus.BUS, '/', I, 'Call', 'ay', b'x' * MIB, serial=5).encode()
+    for _ in range(20):
+        connection = t.connect(scene.bus, hello=False)
+        try:
+            connection.send_raw(data[:-1])
+        except rawbus.Disconnected:
+            continue
+        connection.wait_closed()
+    scene.serves('afterwards')
+    scene.stays_below(4 * MIB, 'messages before Hello')
+    late = t.connect(scene.bus, hello=False)
+    hello = rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'Hello', serial=1).encode()
+    late.send_raw(hello + quiet_call(scene.server, 300000, serial=2).encode())
+    t.equal(len(scene.server.wait_call('Call').body[0]), 300000, 'right after Hello')
 
 
 @test('slow-readers/descriptors without their message')
