@@ -117,6 +117,7 @@ static void test_all_keys(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         g_assert_cmpstr(file->systemd_service, ==, "b.service");
         g_assert_cmpstr(file->apparmor_label, ==, "/bin/b");
         g_assert_cmpstr(file->containers_allow, ==, "call * a.b.C;receive *");
+        g_assert_cmpuint(file->containers_allow_line, ==, 7);
         g_assert_true(service_file_equal(file, again));
         g_free(again->user);
         again->user = NULL;
