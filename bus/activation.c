@@ -34,6 +34,7 @@ struct Activation {
         Services *services;  /* owned */
         Spawner *spawner;    /* owned */
         GHashTable *pending; /* owned; name, borrowed from it, to Pending */
+        GHashTable *failures; /* owned; name of a service that failed to LogRate, until files change */
         uint64_t n_requests; /* waiters, and pendings without any */
         bool loaded;         /* service files were read before */
 };
@@ -62,6 +63,7 @@ typedef struct Waiter {
 static void services_changed(void *user) {
         Activation *activation = user;
 
+        g_hash_table_remove_all(activation->failures);
         activation->host.services_changed(activation->host.host);
         services_forget_news(activation->services);
 }
@@ -76,6 +78,7 @@ Activation *activation_new(Bus *bus, const ActivationHost *host) {
         activation->services = services_new(bus->loop, services_changed, activation);
         activation->spawner = spawner_new(bus->loop);
         activation->pending = g_hash_table_new(g_str_hash, g_str_equal);
+        activation->failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         return activation;
 }
 
@@ -91,6 +94,7 @@ void activation_free(Activation *activation) {
                 pending_free(pending);
         }
         g_hash_table_unref(activation->pending);
+        g_hash_table_unref(activation->failures);
         spawner_free(activation->spawner);
         services_free(activation->services);
         g_free(activation);
@@ -264,14 +268,37 @@ static void fail_waiters(Pending *pending, ListNode *list, const char *error_nam
         }
 }
 
-static void pending_fail(Pending *pending, const char *error_name, const char *text) {
-        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "A service could not be started");
+/* Names are those of service files, so that no peer can make the table grow. */
+static LogRate *get_failure_rate(Activation *activation, const char *name) {
+        LogRate *rate = g_hash_table_lookup(activation->failures, name);
 
-        log_record_add(record, "NAME", pending->name);
-        log_record_add(record, "UNIT", pending->unit);
-        log_record_add(record, "ERROR", error_name);
-        log_record_add(record, "REASON", text);
+        if (!rate) {
+                rate = g_new0(LogRate, 1);
+                g_hash_table_insert(activation->failures, g_strdup(name), rate);
+        }
+        return rate;
+}
+
+/* Anybody can ask for a service that does not start, as often as they like. */
+static void log_failure(const Pending *pending, const char *error_name, const char *text) {
+        Activation *activation = pending->activation;
+        LogRate *rate = get_failure_rate(activation, pending->name);
+        unsigned n_left_out;
+
+        if (!log_rate_allow(rate, loop_now_usec(activation->bus->loop), &n_left_out))
+                return;
+        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "service could not be started");
+        log_record_add(record, "Receiver", pending->name);
+        log_record_add(record, "Unit", pending->unit);
+        log_record_add(record, "Error", error_name);
+        log_record_add(record, "Reason", text);
+        if (n_left_out > 0)
+                log_record_add_number(record, "LeftOut", n_left_out);
         log_record_submit(record);
+}
+
+static void pending_fail(Pending *pending, const char *error_name, const char *text) {
+        log_failure(pending, error_name, text);
         g_hash_table_remove(pending->activation->pending, pending->name);
         fail_waiters(pending, &pending->starts, error_name, text);
         fail_waiters(pending, &pending->messages, error_name, text);

@@ -169,6 +169,24 @@ def remove_folder(folder):
         pass
 
 
+# What it logs
+
+@test('process/a service that fails again and again is not logged each time')
+def failing_service(t):
+    services = t.path('services')
+    os.mkdir(services)
+    with open(f'{services}/a.service', 'w', encoding='utf-8') as out:
+        out.write('[D-BUS Service]\nName=com.example.Fails\nExec=/nonexistent/program\n')
+    bus = t.bus(servicedir=services)
+    caller = t.connect(bus)
+    for _ in range(60):
+        t.failed(caller.bus('StartServiceByName', 'su', 'com.example.Fails', 0),
+                 'org.freedesktop.DBus.Error.Spawn.ExecFailed')
+    records = [line for line in bus.log().splitlines() if 'Receiver=com.example.Fails' in line]
+    t.true(20 <= len(records) < 60, f'{len(records)} records')
+    t.contains(records[0], 'Error=org.freedesktop.DBus.Error.Spawn.ExecFailed Reason=')
+
+
 # Descriptors, umask
 
 @test('process/the limit of open files is raised, not for children')
