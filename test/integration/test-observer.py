@@ -356,6 +356,18 @@ def half_seen(t):
                                                                visible.unique)], 'outside')
 
 
+@test('4/ActivatableServicesChanged tells of names that are seen')
+def services_changed(t):
+    outside, connection, _ = prepare(t, [rule(SEE, STARTABLE)])
+    connection.add_match("member='ActivatableServicesChanged'")
+    for name, hears in ((HIDDEN[0], False), (STARTABLE, True), (HIDDEN[1], False)):
+        outside.write_service(name)
+        heard = [m.member for m in connection.drain()]
+        t.equal(bool(heard), hears, name)
+    t.contains(connection.bus('ListActivatableNames').body[0], STARTABLE, 'what is seen')
+    t.lacks(connection.bus('ListActivatableNames').body[0], HIDDEN[0], 'what is not')
+
+
 @test('4/match rules do not tell who owns a hidden name')
 def sender_rules(t):
     _, connection, visible = prepare(t, [rule(RECEIVE, VISIBLE)])
