@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
+from containers import CALL, Server, rule
 from harness import test
 
 I = 'com.example.I'
@@ -277,6 +278,23 @@ def fair_shares(t):
     t.equal(came.count(other.unique), 40, 'calls of the other')
     flooder.send(quiet_call(scene.slow, 10000))
     t.equal(errors(flooder), [], 'the flooder once the queue is empty')
+
+
+@test('slow-readers/a container leaves room for its own user')
+def fair_containers(t):
+    scene = Scene(t, max_replies_per_connection=5000)
+    scene.slow.own('com.example.Slow')
+    server = Server(t, scene.bus, [rule(CALL, 'com.example.Slow')], manager=scene.client)
+    refused = 0
+    for flooder in [server.connect() for _ in range(8)]:
+        for _ in range(200):
+            flooder.send(rawbus.call('com.example.Slow', '/', I, 'Call', 'ay', b'x' * 10000))
+        refused += len(errors(flooder))
+    t.true(refused > 0, 'nothing was refused')
+    other = t.connect(scene.bus)
+    for _ in range(20):
+        other.send(quiet_call(scene.slow, 10000))
+    t.equal(errors(other), [], 'who is not in the container')
 
 
 UNPRIVILEGED = '''
