@@ -12,8 +12,6 @@
 #include "policy/service-grants.h"
 #include "policy/snapshot.h"
 
-/* With longer text nothing is remembered. */
-#define MAX_TEXT 1024
 /* Tables with fewer rules are searched faster than a verdict is remembered. */
 #define FEW_RULES 6
 
@@ -77,7 +75,8 @@ static Case make_case(const PolicyQuery *query) {
 static bool may_be_first(const PolicyQuery *query) {
         const MessageView *view = &query->message->view;
 
-        return query->to_driver && view->type == MESSAGE_TYPE_METHOD_CALL && wire_string_is(view->member, "Hello") &&
+        return query->to_driver && view->type == MESSAGE_TYPE_METHOD_CALL &&
+               wire_string_is(view->member, "Hello") &&
                (!view->interface.data || wire_string_is(view->interface, DBUS_BUS_NAME));
 }
 
@@ -147,7 +146,8 @@ static bool xml_decide(const Case *asked, PolicyVerdict *verdict) {
 
         if (type < MESSAGE_TYPE_METHOD_CALL || type > MESSAGE_TYPE_SIGNAL)
                 return deny_by_xml(verdict, NULL);
-        return xml_is_open(asked) || (xml_allows_sending(asked, verdict) && xml_allows_receiving(asked, verdict));
+        return xml_is_open(asked) ||
+               (xml_allows_sending(asked, verdict) && xml_allows_receiving(asked, verdict));
 }
 
 /* A denial replaces what was said before; a record that the LSM wants is kept unless there is one already. */
@@ -181,66 +181,77 @@ static bool is_personal(const Case *asked) {
         return asked->contained || lsm_is_enabled();
 }
 
-/* Texts one behind the other, each with its length. Return: false when there is no room. */
-static bool put_text(uint8_t *buffer, size_t *n_buffer, WireString text) {
-        /* Absent text is told from empty text. */
-        uint16_t length = text.data ? (uint16_t)(text.length + 1) : 0;
+/*
+ * The fields in one piece say more than verdicts depend on, but are compared at once, and most
+ * senders repeat themselves. Not so where a field is a number of the message.
+ */
+static bool add_fields(const MessageView *view, MemoryKey *key) {
+        WireString fields;
 
-        if (text.length + sizeof length > MAX_TEXT - *n_buffer)
+        if (view->n_spans != 1 || view->reply_serial != 0)
                 return false;
-        memcpy(buffer + *n_buffer, &length, sizeof length);
-        *n_buffer += sizeof length;
-        if (text.length > 0)
-                memcpy(buffer + *n_buffer, text.data, text.length);
-        *n_buffer += text.length;
-        return true;
+        fields = (WireString){
+                .data = (const char *)view->bytes + view->spans[0].start,
+                .length = view->spans[0].end - view->spans[0].start,
+        };
+        return memory_key_add(key, MEMORY_FIELDS, fields);
 }
 
-static bool hash_texts(const Case *asked, uint64_t *ret_hash) {
+/* Return: false when it is too much. */
+static bool add_texts(const Case *asked, MemoryKey *key) {
         const MessageView *view = asked->message.view;
-        uint8_t buffer[MAX_TEXT];
-        size_t n_buffer = 0;
 
-        if (!put_text(buffer, &n_buffer, view->path) || !put_text(buffer, &n_buffer, view->interface) ||
-            !put_text(buffer, &n_buffer, view->member) || !put_text(buffer, &n_buffer, view->error_name))
+        key->digest = memory_digest(view->member, 0xa0761d6478bd642fu) ^
+                      memory_digest(view->path, 0xe7037ed1a0b428dbu) ^
+                      memory_digest(view->interface, 0x8ebc6af09c88c6e3u);
+        if (add_fields(view, key))
+                return true;
+        if (!memory_key_add(key, MEMORY_MEMBER, view->member) ||
+            !memory_key_add(key, MEMORY_PATH, view->path) ||
+            !memory_key_add(key, MEMORY_INTERFACE, view->interface) ||
+            !memory_key_add(key, MEMORY_ERROR, view->error_name))
                 return false;
         /* To XML rules a destination that has an owner is that owner. */
-        if ((is_personal(asked) || !asked->query->receiver) && !put_text(buffer, &n_buffer, view->destination))
-                return false;
-        *ret_hash = hash_bytes(buffer, n_buffer);
-        return true;
+        if (!key->is_personal && asked->query->receiver)
+                return true;
+        return memory_key_add(key, MEMORY_DESTINATION, view->destination);
 }
 
+/* All that is no number of its own: type, flags, descriptors and one bit for each state. */
 static uint64_t make_kind(const Case *asked) {
         const PolicyQuery *query = asked->query;
         const MessageView *view = asked->message.view;
-        const bool states[] = {
-                query->sender != NULL, query->receiver != NULL, query->to_driver, query->activation,
-                query->reply_expected, query->was_addressed_before, asked->message.reply, asked->message.requested,
-                asked->message.eavesdropping, view->destination.data != NULL, query->addressed != NULL, asked->contained,
-        };
-        uint64_t kind = (uint64_t)view->n_fds << 32 | (uint64_t)view->type << 24 | (uint64_t)view->flags << 16;
+        uint64_t kind = (uint64_t)view->n_fds << 32 | (uint64_t)view->type << 24 |
+                        (uint64_t)view->flags << 16;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(states); i++)
-                kind |= (uint64_t)states[i] << i;
+        kind |= (uint64_t)(query->sender != NULL) << 0 | (uint64_t)(query->receiver != NULL) << 1 |
+                (uint64_t)query->to_driver << 2 | (uint64_t)query->activation << 3;
+        kind |= (uint64_t)query->reply_expected << 4 | (uint64_t)query->was_addressed_before << 5 |
+                (uint64_t)asked->message.reply << 6 | (uint64_t)asked->message.requested << 7;
+        kind |= (uint64_t)asked->message.eavesdropping << 8 | (uint64_t)asked->contained << 9 |
+                (uint64_t)(view->destination.data != NULL) << 10 |
+                (uint64_t)(query->addressed != NULL) << 11 | (uint64_t)view->big_endian << 12 |
+                (uint64_t)is_personal(asked) << 13;
         return kind;
 }
 
-static void add_subject(const Case *asked, const PolicySubject *subject, unsigned end, MemoryKey *key) {
+static void add_subject(const Case *asked, const PolicySubject *subject, unsigned end,
+                        MemoryKey *key) {
         const PolicySnapshot *snapshot = end == 0 ? asked->from : asked->to;
 
         if (!subject)
                 return;
-        key->snapshots[end] = snapshot ? snapshot->number : 0;
+        key->facts.snapshots[end] = snapshot ? snapshot->number : 0;
         /* What is said of one connection without a name is true of all of its class, as long as no rule has ":1.5". */
-        if (subject->names->n_names > 0 || is_personal(asked) || (asked->from && asked->from->send.has_unique_names) ||
+        if (subject->names->n_names > 0 || key->is_personal ||
+            (asked->from && asked->from->send.has_unique_names) ||
             (asked->to && asked->to->receive.has_unique_names))
-                key->names[end] = subject->names->generation;
-        if (!is_personal(asked))
+                key->facts.names[end] = subject->names->generation;
+        if (!key->is_personal)
                 return;
-        key->ids[end] = subject->id;
-        key->containers[end] = subject->container ? subject->container->generation : 0;
-        key->grants[end] = service_grants_get_generation(subject->grants);
+        key->persons.ids[end] = subject->id;
+        key->persons.containers[end] = subject->container ? subject->container->generation : 0;
+        key->persons.grants[end] = service_grants_get_generation(subject->grants);
 }
 
 /* Return: false for what is not to be remembered. */
@@ -253,12 +264,16 @@ static bool make_key(const Case *asked, MemoryKey *key) {
                 n_rules += asked->from->send.n_rules;
         if (asked->to)
                 n_rules += asked->to->receive.n_rules;
-        if (!is_personal(asked) && n_rules <= FEW_RULES)
+        key->is_personal = is_personal(asked);
+        if (!key->is_personal && n_rules <= FEW_RULES)
                 return false;
-        memset(key, 0, sizeof *key);
-        if (!hash_texts(asked, &key->text))
+        memset(&key->facts, 0, sizeof key->facts);
+        if (key->is_personal)
+                memset(&key->persons, 0, sizeof key->persons);
+        key->n_text = 0;
+        if (!add_texts(asked, key))
                 return false;
-        key->kind = make_kind(asked);
+        key->facts.kind = make_kind(asked);
         add_subject(asked, asked->query->sender, 0, key);
         add_subject(asked, asked->query->receiver, 1, key);
         return true;

@@ -3,8 +3,9 @@
  * The XML policy of one configuration: which rules are for whom, and who may connect.
  *
  * A connection is of the class of all those to which the same <policy> elements apply. Each class has one
- * PolicySnapshot, made when the first of its connections appears and freed with the last. The policy finds it under a
- * key of what distinguishes classes: the user and groups that rules speak of, and the console.
+ * PolicySnapshot, made when the first of its connections appears. Some that nobody uses any more are kept for those
+ * who come and go; only those in use hold a reference to the policy. It finds them under a key of what distinguishes
+ * classes: the user and groups that rules speak of, and the console.
  */
 #include "policy/config.h"
 #include "policy/late-accounts.h"
@@ -12,18 +13,25 @@
 #include "policy/snapshot.h"
 #include "policy/verdict.h"
 
+/* Snapshots that are kept although nobody uses them. */
+#define MAX_IDLE 16
+
 struct Policy {
         unsigned n_refs;
         Config *config; /* ref; owns the rules */
-        GPtrArray *late; /* ref; of LateAccount *, what is known of those that the configuration did not know */
-        GPtrArray *defaults, *mandatory, *console, *no_console; /* owned; of PolicyRule *, borrowed */
+        GPtrArray *
+                late; /* ref; of LateAccount *, what is known of those that the configuration did not know */
+        GPtrArray *defaults, *mandatory, *console,
+                *no_console;         /* owned; of PolicyRule *, borrowed */
         GHashTable *by_uid, *by_gid; /* owned; id -> GPtrArray * of PolicyRule * */
-        GHashTable *snapshots;       /* owned; key -> PolicySnapshot *, both borrowed from the snapshot */
-        bool has_group_members;      /* who may connect is said of a group */
+        GHashTable *snapshots; /* owned; key -> PolicySnapshot *, both borrowed from the snapshot */
+        GQueue idle;           /* of PolicySnapshot *, owned; last used first */
+        bool has_group_members; /* who may connect is said of a group */
 };
 
 /* What is known of a user or group by now; NULL: the system does not know it. */
-static const PolicyAccount *find_known(const Policy *policy, const PolicyAccount *account, bool is_group) {
+static const PolicyAccount *find_known(const Policy *policy, const PolicyAccount *account,
+                                       bool is_group) {
         const PolicyAccount *late;
 
         if (account->known)
@@ -103,10 +111,19 @@ Policy *policy_ref(Policy *policy) {
         return policy;
 }
 
+static void forget_oldest(Policy *policy) {
+        PolicySnapshot *snapshot = g_queue_pop_tail(&policy->idle);
+
+        g_hash_table_remove(policy->snapshots, snapshot->key);
+        policy_snapshot_free(snapshot);
+}
+
 void policy_unref(Policy *policy) {
         if (!policy || --policy->n_refs > 0)
                 return;
-        /* Each snapshot holds a reference. */
+        while (policy->idle.length > 0)
+                forget_oldest(policy);
+        /* Each one in use holds a reference. */
         g_assert(g_hash_table_size(policy->snapshots) == 0);
         g_hash_table_unref(policy->snapshots);
         g_hash_table_unref(policy->by_uid);
@@ -125,7 +142,8 @@ static void append(GPtrArray *rules, const GPtrArray *list) {
                 g_ptr_array_add(rules, list->pdata[i]);
 }
 
-static void append_by_id(GHashTable *table, uint32_t id, char kind, GPtrArray *rules, GByteArray *key) {
+static void append_by_id(GHashTable *table, uint32_t id, char kind, GPtrArray *rules,
+                         GByteArray *key) {
         const GPtrArray *list = g_hash_table_lookup(table, GUINT_TO_POINTER(id));
 
         if (!list)
@@ -146,7 +164,8 @@ static const gid_t *get_groups(Identity *identity, size_t *ret_n_groups) {
 }
 
 /* The rules for a peer in their order, and the key of its class. */
-static void select_rules(Policy *policy, Identity *identity, bool at_console, GPtrArray *rules, GByteArray *key) {
+static void select_rules(Policy *policy, Identity *identity, bool at_console, GPtrArray *rules,
+                         GByteArray *key) {
         append(rules, policy->defaults);
         if (identity && g_hash_table_size(policy->by_gid) > 0) {
                 size_t n_groups;
@@ -175,6 +194,10 @@ PolicySnapshot *policy_get_snapshot(Policy *policy, Identity *identity, bool at_
         select_rules(policy, identity, at_console, rules, bytes);
         key = g_byte_array_free_to_bytes(bytes);
         snapshot = g_hash_table_lookup(policy->snapshots, key);
+        if (snapshot && snapshot->n_refs == 0) {
+                g_queue_remove(&policy->idle, snapshot);
+                policy_ref(policy);
+        }
         if (snapshot)
                 return policy_snapshot_ref(snapshot);
         snapshot = policy_snapshot_new(policy, g_steal_pointer(&key), rules);
@@ -183,10 +206,15 @@ PolicySnapshot *policy_get_snapshot(Policy *policy, Identity *identity, bool at_
 }
 
 void policy_snapshot_unref(PolicySnapshot *snapshot) {
+        Policy *policy;
+
         if (!snapshot || --snapshot->n_refs > 0)
                 return;
-        g_hash_table_remove(snapshot->policy->snapshots, snapshot->key);
-        policy_snapshot_free(snapshot);
+        policy = snapshot->policy;
+        g_queue_push_head(&policy->idle, snapshot);
+        if (policy->idle.length > MAX_IDLE)
+                forget_oldest(policy);
+        policy_unref(policy);
 }
 
 bool policy_needs_console(const Policy *policy) {
@@ -220,14 +248,16 @@ static bool is_about(const Policy *policy, const PolicyRule *rule, const Peer *p
         return is_group ? is_in_group(peer, account->id) : account->id == peer->uid;
 }
 
-static const PolicyRule *find_last_about(const Policy *policy, const GPtrArray *rules, const Peer *peer) {
+static const PolicyRule *find_last_about(const Policy *policy, const GPtrArray *rules,
+                                         const Peer *peer) {
         for (guint i = rules->len; i-- > 0;)
                 if (is_about(policy, rules->pdata[i], peer))
                         return rules->pdata[i];
         return NULL;
 }
 
-bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid, PolicyVerdict *ret_verdict) {
+bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid,
+                           PolicyVerdict *ret_verdict) {
         const PolicyRule *rule;
         Peer peer;
 

@@ -169,7 +169,6 @@ void policy_snapshot_free(PolicySnapshot *snapshot) {
         table_clear(&snapshot->receive);
         table_clear(&snapshot->own);
         g_bytes_unref(snapshot->key);
-        policy_unref(snapshot->policy);
         g_free(snapshot);
 }
 

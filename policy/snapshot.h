@@ -36,7 +36,7 @@ typedef struct RuleTable {
 struct PolicySnapshot {
         unsigned n_refs;
         uint64_t number; /* never reused in this process */
-        Policy *policy;  /* ref */
+        Policy *policy;  /* ref; borrowed while nobody has one to the snapshot */
         GBytes *key;     /* owned; under which the policy finds it */
         RuleTable send, receive, own;
 };
@@ -55,7 +55,7 @@ typedef struct RulePeer {
  */
 PolicySnapshot *policy_snapshot_new(Policy *policy, GBytes *key, const GPtrArray *rules);
 
-/** policy_snapshot_free() - from policy_snapshot_unref() only, which knows the policy */
+/** policy_snapshot_free() - for the policy only, which knows it; drops no reference to that */
 void policy_snapshot_free(PolicySnapshot *snapshot);
 
 /** rule_table_find() - the last send or receive rule that matches, NULL: none */
