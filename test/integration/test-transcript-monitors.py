@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from transcript import scenario
+from transcript import play, scenario
 
 CONTAINER_FIELD = 10        # only here monitors get it
 MONITORING = 'org.freedesktop.DBus.Monitoring'
@@ -118,6 +118,39 @@ def eavesdropper(s):
         a.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, member, signature, *body))
     a.connection.sync()
     b.show()
+
+
+def by_systemd(s):
+    a, = s.peers('A')
+    m = monitor(s)
+    a.connection.send(rawbus.signal('/', 'com.example.I', 'First', destination='com.example.Unit'))
+    a.connection.sync()
+    systemd = s.peer('S')
+    systemd.connection.own('org.freedesktop.systemd1')
+    systemd.receive(lambda x: x.member == 'ActivationRequest')
+    a.connection.send(rawbus.signal('/', 'com.example.I', 'Second', destination='com.example.Unit'))
+    a.connection.sync()
+    systemd.connection.send(rawbus.signal('/', 'org.freedesktop.systemd1.Activator',
+                                          'ActivationFailure', 'sss', 'unit.service',
+                                          'com.example.Error.No', 'text', destination=rawbus.BUS))
+    systemd.connection.sync()
+    seen(m, a)
+    a.show()
+
+
+@harness.test('monitors/what systemd is asked, and answers')
+def systemd(case):
+    harness.need_conductor()
+    harness.need_reference()
+    services = case.path('services')
+    os.mkdir(services)
+    with open(os.path.join(services, 'com.example.Unit.service'), 'w', encoding='ascii') as file:
+        file.write('[D-BUS Service]\nName=com.example.Unit\nExec=/bin/false\n'
+                   'SystemdService=unit.service\n')
+    expected, got = (play(case, by_systemd, program, servicedir=services,
+                          args=('--systemd-activation',))
+                     for program in (harness.REFERENCE, harness.CONDUCTOR))
+    case.equal(got, expected)
 
 
 if __name__ == '__main__':
