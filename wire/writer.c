@@ -13,6 +13,9 @@
 /* The body starts a message, so that at most this much is left beside header and stamp. */
 #define MAX_BODY (PROTOCOL_MAX_MESSAGE - (1u << 20))
 
+/* Writers that live as long as the bus keep the memory of a body up to this size. */
+#define MAX_KEPT_BODY (64u << 10)
+
 void writer_init(Writer *writer) {
         *writer = (Writer){ .body = g_byte_array_new(), .signature = g_string_new(NULL) };
 }
@@ -386,8 +389,18 @@ static FdSet *take_fds(Writer *writer) {
         return set;
 }
 
+/* What a usual body took is kept for the next one, what a large one took is not. */
+static void empty_body(Writer *writer) {
+        if (writer->body->len <= MAX_KEPT_BODY) {
+                g_byte_array_set_size(writer->body, 0);
+                return;
+        }
+        g_byte_array_unref(writer->body);
+        writer->body = g_byte_array_new();
+}
+
 static void writer_reset(Writer *writer) {
-        g_byte_array_set_size(writer->body, 0);
+        empty_body(writer);
         g_string_truncate(writer->signature, 0);
         g_clear_pointer(&writer->fds, close_fds);
         writer->depth = 0;

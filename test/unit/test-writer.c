@@ -5,6 +5,7 @@
 #include "wire/body.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #define assert_text(text, expected)                                                                \
@@ -252,6 +253,31 @@ static void test_body_too_large(void) {
         assert_too_large(&writer);
 }
 
+static void finish_string(Writer *writer, size_t n) {
+        const MessageHeader header = { .type = MESSAGE_TYPE_METHOD_RETURN,
+                                       .serial = 1,
+                                       .reply_serial = 1 };
+        g_autofree char *text = g_strnfill(n, 'x');
+        Message message;
+
+        writer_add_string(writer, text);
+        writer_finish(writer, &header, &message);
+        message_clear(&message);
+        g_assert_cmpuint(writer->body->len, ==, 0);
+}
+
+/* A writer that is used again and again does not remember its largest body. */
+static void test_memory(void) {
+        g_auto(Writer) writer = { 0 };
+
+        writer_init(&writer);
+        finish_string(&writer, 1000);
+        g_assert_cmpuint(malloc_usable_size(writer.body->data), >=, 1000);
+        finish_string(&writer, 1 << 20);
+        g_assert_cmpuint(malloc_usable_size(writer.body->data), <=, 64 << 10);
+        finish_string(&writer, 1000);
+}
+
 /* A value that a peer nested as deep as it may is too deep inside something else. */
 static void test_too_deep(void) {
         g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -287,5 +313,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/wire/writer/array-too-large", test_array_too_large);
         g_test_add_func("/wire/writer/body-too-large", test_body_too_large);
         g_test_add_func("/wire/writer/too-deep", test_too_deep);
+        g_test_add_func("/wire/writer/memory", test_memory);
         return g_test_run();
 }
