@@ -23,7 +23,8 @@ struct Connection {
         Bus *bus;                 /* borrowed */
         uint64_t id;              /* one more than the number in the unique name; 0 before Hello */
         ConnectionState state;
-        bool wants_container_field; /* RequestHeader */
+        bool asked_for_container_field; /* RequestHeader */
+        bool wants_container_field; /* it asked, or the configuration says so */
         uint32_t last_bus_serial;   /* of what the bus sends to a contained one */
         bool is_held;             /* nothing is read from it until connection_release() */
         bool peer_hung_up;        /* read until the end: no event will come for it again */

@@ -159,8 +159,10 @@ static ServiceGrants **grants_of(void *host, void *connection) {
 }
 
 static void request_header(void *host, void *connection) {
+        Connection *caller = connection;
+
         (void)host;
-        ((Connection *)connection)->wants_container_field = true;
+        caller->asked_for_container_field = caller->wants_container_field = true;
 }
 
 static void limit_reached(void *host, void *caller, const char *limit, uint64_t value) {

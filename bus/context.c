@@ -165,10 +165,20 @@ static void answer_reload(void *user, uint64_t caller_id, uint32_t serial, const
 
 /* --- making --- */
 
+/* The router arms it for the first of the calls that wait; another timeout holds for all of them. */
+static void arm_replies_timer(Bus *bus) {
+        uint64_t deadline = replies_next_deadline(&bus->replies);
+
+        loop_disarm(&bus->replies_timer);
+        if (deadline != UINT64_MAX)
+                loop_arm(bus->loop, &bus->replies_timer, deadline, replies_expired);
+}
+
 static void set_timeouts(Bus *bus) {
         uint64_t msec = bus->config->limits.reply_timeout;
 
         replies_set_timeout(&bus->replies, msec == UINT64_MAX ? UINT64_MAX : msec * 1000);
+        arm_replies_timer(bus);
 }
 
 static void init_lists(Bus *bus) {
@@ -259,7 +269,8 @@ static void refresh_connections(Bus *bus) {
                 connection_set_limits(connection);
                 if (connection->state != CONNECTION_AUTHENTICATING)
                         connection_refresh_policy(connection);
-                connection->wants_container_field |= bus->config->containers_header_always;
+                connection->wants_container_field = connection->asked_for_container_field ||
+                                                    bus->config->containers_header_always;
         }
 }
 

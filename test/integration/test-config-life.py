@@ -170,6 +170,18 @@ def new_limits(t, program):
     t.failed(connection.bus('RequestName', 'su', 'com.example.C', 0), 'LimitsExceeded')
 
 
+@test('config-life/a reload that changes reply_timeout reaches calls that wait')
+def new_reply_timeout(t):
+    bus = t.bus(limits={'reply_timeout': 3600000})
+    caller, callee = t.connect(bus), t.connect(bus)
+    waiting = caller.send(rawbus.call(callee.unique, '/', 'com.example.I', 'Never'))
+    callee.wait_call('Never')
+    for limits in ({}, {'reply_timeout': 1}):           # for ever, and then not
+        reconfigure(bus, limits=limits)
+        t.returned(callee.bus('ReloadConfig'))
+    t.failed(caller.wait_reply(waiting), 'NoReply')
+
+
 def activatable(connection):
     return [name for name in connection.bus('ListActivatableNames').body[0]
             if name.startswith('com.example')]

@@ -295,6 +295,12 @@ def header_reload(t):
     bus.write_config(extra=containers_element('header="always"'))
     t.returned(outside.bus('ReloadConfig'))
     t.equal(delivered(outside, service).container, '/', 'after')
+    request_header(service)
+    bus.write_config()
+    t.returned(outside.bus('ReloadConfig'))
+    t.equal(delivered(outside, service).container, '/', 'it asked meanwhile')
+    service.send(rawbus.signal('/x', IFACE, 'S', destination=outside.unique))
+    t.equal(outside.wait_signal('S').container, None, 'it never asked')
 
 
 @test('5/the field of replies, errors and signals that are asked for')
