@@ -235,6 +235,47 @@ def variable_names(t, bus):
             for name in ('', 'A=B', 'A')]
 
 
+def quiet_call(peer, size=0):
+    return rawbus.call(peer.unique, '/', 'com.example.I', 'Call', 'ay', b'x' * size,
+                       flags=rawbus.NO_REPLY)
+
+
+@difference('fair-shares', 'refused', 'taken', limits={'max_outgoing_bytes': 1000000})
+def fair_shares(t, bus):
+    slow, flooder, other = (t.connect(bus) for _ in range(3))
+    while not [m for m in flooder.drain() if m.kind == rawbus.ERROR]:
+        flooder.send(quiet_call(slow, 10000))
+    other.send(quiet_call(slow))
+    return 'refused' if [m for m in other.drain() if m.kind == rawbus.ERROR] else 'taken'
+
+
+@difference('unread-answers', 'some lost', 'all came', limits={'max_outgoing_bytes': 1000000})
+def unread_answers(t, bus):
+    slow, other = t.connect(bus), t.connect(bus)
+    for number in range(20):
+        other.own(f'com.example.LongEnoughToMakeTheAnswerLong{number:020}')
+    asked = rawbus.call(rawbus.BUS, BUS_PATH, rawbus.BUS, 'ListNames', serial=9).encode()
+    count, stuck, unsent = 0, 0, b''
+    slow.sock.setblocking(False)
+    while count < 5000 and stuck < 20:
+        unsent = unsent or asked
+        try:
+            unsent = unsent[slow.sock.send(unsent):]
+            count, stuck = count + (not unsent), 0
+        except BlockingIOError:
+            other.sync()
+            stuck += 1
+    slow.sock.setblocking(True)
+    other.sync()
+    slow.limit = 1
+    try:
+        for _ in range(count):
+            slow.recv()
+        return 'all came'
+    except rawbus.Timeout:
+        return 'some lost'
+
+
 @command_difference('help', 1, 0)
 def help_status(t, program):
     return t.run([program, '--help']).returncode
