@@ -489,7 +489,7 @@ class World:
             self.collect(ordered=False)
             while self.decisions < decisions:
                 self.change()
-                for player in self.random.sample(self.players, 4):
+                for player in self.random.sample(self.players, min(4, len(self.players))):
                     self.send_batch(player)
                 self.collect()
                 self.ask(self.random.choice(self.players))
