@@ -5,7 +5,9 @@
  * plain reading of dbus-daemon(1) on random policies.
  */
 #include "policy/config.h"
+#include "policy/late-accounts.h"
 #include "policy/rules.h"
+#include "policy/snapshot.h"
 #include "policy/verdict.h"
 #include "policy/xml-loader.h"
 
@@ -521,6 +523,77 @@ static void test_classes(void) {
         g_assert_true(policy_needs_console(policy));
 }
 
+/* Rules are not compiled again for one client that comes and goes; of many classes, the oldest is forgotten. */
+static void test_kept(void) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_autoptr(Policy) policy = NULL;
+        uint64_t first = 0;
+
+        for (unsigned uid = 1; uid <= 40; uid++)
+                g_string_append_printf(text, "<policy user='%u'><allow own='*'/></policy>", uid);
+        policy = make_policy(text->str);
+        for (unsigned uid = 1; uid <= 40; uid++) {
+                g_autoptr(Identity) identity = identity_new(uid, uid, 1);
+                uint64_t number = 0;
+
+                for (int i = 0; i < 3; i++) {
+                        g_autoptr(PolicySnapshot) snapshot = policy_get_snapshot(policy, identity, false);
+
+                        g_assert_true(i == 0 || number == snapshot->number);
+                        number = snapshot->number;
+                }
+                first = first ? first : number;
+        }
+        g_autoptr(Identity) identity = identity_new(1, 1, 1);
+        g_autoptr(PolicySnapshot) again = policy_get_snapshot(policy, identity, false);
+        g_assert_cmpuint(again->number, !=, first);
+        /* the policy goes before its last user */
+        g_clear_pointer(&policy, policy_unref);
+        g_assert_cmpuint(again->own.n_rules, ==, 1);
+}
+
+/* Names that the configuration did not know are what is known of them later, in their place among the rules. */
+static void test_late_accounts(void) {
+        const char *text = "<busconfig><policy user='no-such-one'><deny own='*'/></policy>"
+                           "<policy user='7'><allow own='*'/></policy>"
+                           "<policy group='no-such-one'><deny own='a.b'/></policy>"
+                           "<policy context='default'><allow own='*'/><deny user='no-such-one'/></policy></busconfig>";
+        g_autoptr(Config) config = config_new();
+        g_autoptr(GPtrArray) late = NULL;
+        g_autoptr(GPtrArray) answer = NULL;
+        g_autoptr(Policy) policy = NULL;
+        PolicyVerdict verdict;
+        Peer seven, eight;
+
+        g_assert_true(xml_loader_parse(config, "a.conf", text, strlen(text), NULL));
+        late = late_accounts_new(config);
+        g_assert_cmpuint(late->len, ==, 2);
+        g_assert_true(late_accounts_have_groups(late));
+        answer = late_accounts_copy(late);
+        late_accounts_look_up(answer);
+        g_assert_true(late_accounts_equal(late, answer));
+        for (guint i = 0; i < answer->len; i++) {
+                LateAccount *account = answer->pdata[i];
+
+                account->account.known = true;
+                account->account.id = account->is_group ? 9 : 8;
+        }
+        g_assert_false(late_accounts_equal(late, answer));
+
+        policy = policy_new_with_accounts(config, answer);
+        peer_init(&seven, policy, 7, ":1.7", "");
+        peer_init(&eight, policy, 8, ":1.8", "");
+        g_assert_true(policy_decide_own(&seven.subject, WIRE_STRING_LITERAL("a.b"), &verdict));
+        g_assert_false(policy_decide_own(&eight.subject, WIRE_STRING_LITERAL("a.c"), &verdict));
+        g_assert_false(policy_decide_connect(policy, eight.identity, 8, &verdict));
+        peer_clear(&eight);
+        peer_init(&eight, policy, 9, ":1.9", "");
+        g_assert_false(policy_decide_own(&eight.subject, WIRE_STRING_LITERAL("a.b"), &verdict));
+        g_assert_true(policy_decide_own(&eight.subject, WIRE_STRING_LITERAL("a.c"), &verdict));
+        peer_clear(&seven);
+        peer_clear(&eight);
+}
+
 /*
  * A second reading of dbus-daemon(1): rules in order, the last match wins. It shares neither the compiled tables nor
  * policy_rule_matches() with what it checks.
@@ -808,6 +881,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/policy/verdict/connect", test_connect);
         g_test_add_func("/policy/verdict/connect-anonymous", test_connect_anonymous);
         g_test_add_func("/policy/verdict/classes", test_classes);
+        g_test_add_func("/policy/verdict/kept", test_kept);
+        g_test_add_func("/policy/verdict/late-accounts", test_late_accounts);
         g_test_add_func("/policy/verdict/random", test_random);
         g_test_add_func("/policy/verdict/speed", test_speed);
         return g_test_run();
