@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reference counted sets of owned descriptors; a set is closed exactly once, with its last reference. */
+/* Reference counted sets of owned descriptors; a set is closed exactly once, with its last
+ * reference. */
 #include "base/fdset.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owned file descriptors: the set that travels with a message, and the automatic close of a local one.
+ * Owned file descriptors: the set that travels with a message, and the automatic close of a local
+ * one.
  */
 #pragma once
 

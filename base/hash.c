@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SipHash-1-3 (Aumasson and Bernstein's construction with one round per block and three at the end) and the
- * bucket array of the intrusive hash table. The seed comes from the kernel at first use; one thread routes,
- * and the first use is at start-up, so no lock is needed.
+ * SipHash-1-3 (Aumasson and Bernstein's construction with one round per block and three at the end)
+ * and the bucket array of the intrusive hash table. The seed comes from the kernel at first use;
+ * one thread routes, and the first use is at start-up, so no lock is needed.
  */
 #include "base/hash.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Seeded hashing and the two intrusive containers of the bus: a doubly linked list and a hash table.
+ * Seeded hashing and the two intrusive containers of the bus: a doubly linked list and a hash
+ * table.
  *
- * Text from peers is only ever hashed with the process's secret seed, so that nobody can choose strings
- * that collide. The containers are intrusive: a member is part of its own struct, adding it cannot fail
- * and allocates nothing but, now and then, the bucket array.
+ * Text from peers is only ever hashed with the process's secret seed, so that nobody can choose
+ * strings that collide. The containers are intrusive: a member is part of its own struct, adding it
+ * cannot fail and allocates nothing but, now and then, the bucket array.
  */
 #pragma once
 
@@ -104,12 +105,14 @@ void hash_table_clear(HashTable *table);
 /**
  * hash_table_add() - adds @node under @hash; equal hashes may be added many times
  *
- * Grows the bucket array at a load of one, and shrinks one that a crowd has left, so O(1) amortised. @node must
- * be in no table.
+ * Grows the bucket array at a load of one, and shrinks one that a crowd has left, so O(1)
+ * amortised. @node must be in no table.
  */
 void hash_table_add(HashTable *table, HashNode *node, uint64_t hash);
 
-/** hash_table_remove() - takes @node out; it must be in @table, whose bucket array stays as it is */
+/**
+ * hash_table_remove() - takes @node out; it must be in @table, whose bucket array stays as it is
+ */
 void hash_table_remove(HashTable *table, HashNode *node);
 
 /** hash_node_next_match() - @node or the next node of its bucket that has @hash, NULL if none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Peer credentials of AF_UNIX sockets. Every fact is asked from the kernel at most once, and only from the
- * socket: never from /proc, where a pid may already be somebody else's.
+ * Peer credentials of AF_UNIX sockets. Every fact is asked from the kernel at most once, and only
+ * from the socket: never from /proc, where a pid may already be somebody else's.
  */
 #include "base/identity.h"
 
@@ -117,7 +117,9 @@ static int compare_gids(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
-/* SO_PEERGROUPS has the supplementary groups only: the primary one is added and duplicates dropped. */
+/*
+ * SO_PEERGROUPS has the supplementary groups only: the primary one is added and duplicates dropped.
+ */
 static void load_groups(Identity *identity) {
         socklen_t size = 0;
         g_autofree gid_t *more = get_option(identity->socket_fd, SO_PEERGROUPS, &size);

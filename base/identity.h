@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is at the other end of a socket: what the kernel said at connect time, never what the peer says.
+ * Who is at the other end of a socket: what the kernel said at connect time, never what the peer
+ * says.
  *
- * uid and pid are read when the connection is accepted; the rest when somebody first asks, as long as the
- * socket is open, so that a connection which nobody asks about costs one system call.
+ * uid and pid are read when the connection is accepted; the rest when somebody first asks, as long
+ * as the socket is open, so that a connection which nobody asks about costs one system call.
  */
 #pragma once
 
@@ -19,12 +20,12 @@ typedef struct Identity {
         unsigned n_refs;
         uid_t uid;
         gid_t gid;
-        pid_t pid;       /* 0: not known */
-        int socket_fd;   /* borrowed; -1 once the socket is gone */
-        int pidfd;       /* owned; -1: the kernel has none, or not asked yet */
+        pid_t pid;     /* 0: not known */
+        int socket_fd; /* borrowed; -1 once the socket is gone */
+        int pidfd;     /* owned; -1: the kernel has none, or not asked yet */
         bool asked_pidfd, asked_groups, asked_label;
-        char *label;     /* owned; NULL: none */
-        gid_t *groups;   /* owned; primary group included */
+        char *label;   /* owned; NULL: none */
+        gid_t *groups; /* owned; primary group included */
         size_t n_groups;
 } Identity;
 
@@ -42,7 +43,8 @@ Identity *identity_new(uid_t uid, gid_t gid, pid_t pid);
 Identity *identity_ref(Identity *identity);
 void identity_unref(Identity *identity);
 
-/** identity_detach() - the socket is about to be closed; what was not asked for until now is not known */
+/** identity_detach() - the socket is about to be closed; what was not asked for until now is not
+ * known */
 void identity_detach(Identity *identity);
 
 /** identity_make_anonymous() - forgets uid and groups of a peer that authenticated without them */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records for people and programs, one line each. A line is built in one buffer and written by one call, so
- * that lines of several processes do not mix. What cannot be written at once is dropped and counted: a full disk, a
- * pipe that nobody reads or a log daemon that hangs must not change what the bus does. Standard error is shared with
- * others, so it is asked whether it would block instead of being told not to; to syslog go datagrams from a socket of
- * our own, because syslog(3) waits for its reader.
+ * Records for people and programs, one line each. A line is built in one buffer and written by one
+ * call, so that lines of several processes do not mix. What cannot be written at once is dropped
+ * and counted: a full disk, a pipe that nobody reads or a log daemon that hangs must not change
+ * what the bus does. Standard error is shared with others, so it is asked whether it would block
+ * instead of being told not to; to syslog go datagrams from a socket of our own, because syslog(3)
+ * waits for its reader.
  */
 #include "base/log.h"
 
@@ -32,8 +33,8 @@ static struct {
         const char *ident;
         LogTargets targets;
         bool verbose;
-        int syslog_fd;        /* owned; -1: not connected */
-        unsigned n_dropped;   /* lines since the last one that was written to standard error */
+        int syslog_fd;      /* owned; -1: not connected */
+        unsigned n_dropped; /* lines since the last one that was written to standard error */
 } state = { .ident = "dbus-conductor", .targets = LOG_TO_STDERR, .syslog_fd = -1 };
 
 static int connect_syslog(void) {
@@ -84,8 +85,8 @@ static int syslog_priority(LogLevel level) {
 /* A log daemon that was started again has another socket under the old name. */
 static void write_syslog(LogLevel level, const char *text) {
         char line[MAX_LINE];
-        int n = g_snprintf(line, sizeof line, "<%d>%s[%d]: %s", LOG_DAEMON | syslog_priority(level), state.ident,
-                           (int)getpid(), text);
+        int n = g_snprintf(line, sizeof line, "<%d>%s[%d]: %s", LOG_DAEMON | syslog_priority(level),
+                           state.ident, (int)getpid(), text);
         size_t length = MIN((size_t)n, sizeof line - 1);
 
         for (unsigned attempt = 0; attempt < 2; attempt++) {
@@ -93,7 +94,8 @@ static void write_syslog(LogLevel level, const char *text) {
                         state.syslog_fd = connect_syslog();
                 if (state.syslog_fd < 0)
                         return;
-                if (send(state.syslog_fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno == EAGAIN)
+                if (send(state.syslog_fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+                    errno == EAGAIN)
                         return;
                 close(state.syslog_fd);
                 state.syslog_fd = -1;
@@ -115,10 +117,11 @@ static void write_stderr(const char *text) {
                 return;
         }
         if (state.n_dropped > 0)
-                n = g_snprintf(line, sizeof line - 1, "%s[%d]: (%u lines were lost) %s", state.ident, (int)getpid(),
-                               state.n_dropped, text);
+                n = g_snprintf(line, sizeof line - 1, "%s[%d]: (%u lines were lost) %s",
+                               state.ident, (int)getpid(), state.n_dropped, text);
         else
-                n = g_snprintf(line, sizeof line - 1, "%s[%d]: %s", state.ident, (int)getpid(), text);
+                n = g_snprintf(line, sizeof line - 1, "%s[%d]: %s", state.ident, (int)getpid(),
+                               text);
         state.n_dropped = 0;
         size_t length = MIN((size_t)n, sizeof line - 2);
         line[length] = '\n';

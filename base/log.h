@@ -2,8 +2,9 @@
 /*
  * One record per event, as text for people and as key=value fields for programs.
  *
- * Where it goes: standard error in the foreground, syslog or the journal as configured. Values are escaped,
- * so that no text of a peer can forge a line or a field. Logging never fails and never blocks for long.
+ * Where it goes: standard error in the foreground, syslog or the journal as configured. Values are
+ * escaped, so that no text of a peer can forge a line or a field. Logging never fails and never
+ * blocks for long.
  */
 #pragma once
 
@@ -11,7 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum LogLevel { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_DEBUG } LogLevel;
+typedef enum LogLevel {
+        LOG_LEVEL_ERROR,
+        LOG_LEVEL_WARNING,
+        LOG_LEVEL_NOTICE,
+        LOG_LEVEL_DEBUG
+} LogLevel;
 
 typedef enum LogTargets {
         LOG_TO_STDERR = 1 << 0,
@@ -41,7 +47,8 @@ typedef struct LogRecord LogRecord;
  */
 LogRecord *log_record_new(LogLevel level, const char *text);
 
-/** log_record_add() - adds KEY=value; NULL @value: left out. Values are quoted and escaped when needed */
+/** log_record_add() - adds KEY=value; NULL @value: left out. Values are quoted and escaped when
+ * needed */
 void log_record_add(LogRecord *record, const char *key, const char *value);
 
 /** log_record_add_number() - adds KEY=number */
@@ -52,9 +59,9 @@ void log_record_submit(LogRecord *record);
 
 /* How many records of one kind somebody may cause; zeroed at the start. */
 typedef struct LogRate {
-        uint64_t window_usec;  /* start of the current window */
-        unsigned n_written;    /* in it */
-        unsigned n_left_out;   /* since the last one that was written */
+        uint64_t window_usec; /* start of the current window */
+        unsigned n_written;   /* in it */
+        unsigned n_left_out;  /* since the last one that was written */
 } LogRate;
 
 /**
@@ -65,8 +72,9 @@ typedef struct LogRate {
 bool log_rate_allow(LogRate *rate, uint64_t now_usec, unsigned *ret_n_left_out);
 
 /**
- * log_escape() - @value as it stands in a record: as it is when it is printable ASCII without spaces, quotes,
- * backslashes and `=`, else in double quotes with \\n, \\", \\\\ and \\xHH; cut after 1 KiB
+ * log_escape() - @value as it stands in a record: as it is when it is printable ASCII without
+ * spaces, quotes, backslashes and `=`, else in double quotes with \\n, \\", \\\\ and \\xHH; cut
+ * after 1 KiB
  *
  * Return: newly allocated.
  */

@@ -2,8 +2,9 @@
 /*
  * What the bus holds for somebody, counted against a limit of that somebody.
  *
- * A Quota belongs to one connection, one user or one container. It may have a parent: a charge is made to
- * the whole chain or to nobody. Limits are shared arrays, so that a reload changes them for all at once.
+ * A Quota belongs to one connection, one user or one container. It may have a parent: a charge is
+ * made to the whole chain or to nobody. Limits are shared arrays, so that a reload changes them for
+ * all at once.
  */
 #pragma once
 
@@ -12,15 +13,16 @@
 #include <stdint.h>
 
 typedef enum QuotaKind {
-        QUOTA_INCOMING_BYTES,      /* sent by it and still held in queues of others; max_incoming_bytes */
-        QUOTA_INCOMING_FDS,        /* max_incoming_unix_fds */
-        QUOTA_OUTGOING_BYTES,      /* waiting in its own queue; max_outgoing_bytes */
-        QUOTA_OUTGOING_FDS,        /* max_outgoing_unix_fds */
-        QUOTA_NAMES,               /* owned and queued names; max_names_per_connection */
-        QUOTA_MATCHES,             /* max_match_rules_per_connection */
-        QUOTA_REPLIES,             /* calls that it waits for; max_replies_per_connection */
-        QUOTA_ACTIVATIONS,         /* pending activations that it waits for */
-        QUOTA_CONNECTIONS,         /* of a user or container */
+        QUOTA_INCOMING_BYTES, /* sent by it and still held in queues of others; max_incoming_bytes
+                               */
+        QUOTA_INCOMING_FDS,   /* max_incoming_unix_fds */
+        QUOTA_OUTGOING_BYTES, /* waiting in its own queue; max_outgoing_bytes */
+        QUOTA_OUTGOING_FDS,   /* max_outgoing_unix_fds */
+        QUOTA_NAMES,          /* owned and queued names; max_names_per_connection */
+        QUOTA_MATCHES,        /* max_match_rules_per_connection */
+        QUOTA_REPLIES,        /* calls that it waits for; max_replies_per_connection */
+        QUOTA_ACTIVATIONS,    /* pending activations that it waits for */
+        QUOTA_CONNECTIONS,    /* of a user or container */
         QUOTA_KINDS,
 } QuotaKind;
 
@@ -48,7 +50,8 @@ void quota_clear(Quota *quota);
  */
 bool quota_charge(Quota *quota, QuotaKind kind, uint64_t n) G_GNUC_WARN_UNUSED_RESULT;
 
-/** quota_charge_over() - counts @n without asking the limit, for what is already there and must be held */
+/** quota_charge_over() - counts @n without asking the limit, for what is already there and must be
+ * held */
 void quota_charge_over(Quota *quota, QuotaKind kind, uint64_t n);
 
 /** quota_refund() - gives @n back, through the whole chain; more than was charged is asserted */

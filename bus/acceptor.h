@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accepts connections on listening descriptors: those of the configuration and those of container servers.
+ * Accepts connections on listening descriptors: those of the configuration and those of container
+ * servers.
  */
 #pragma once
 
@@ -8,7 +9,9 @@
 
 typedef struct Acceptor Acceptor;
 
-/* Takes one connection out of the queue of @fd. Return: descriptor, -errno (-EAGAIN: nobody waits). */
+/*
+ * Takes one connection out of the queue of @fd. Return: descriptor, -errno (-EAGAIN: nobody waits).
+ */
 typedef int (*AcceptFunction)(int fd);
 
 /**
@@ -18,8 +21,10 @@ typedef int (*AcceptFunction)(int fd);
  *
  * Return: owned by the caller; NULL with @ret_error set to -errno.
  */
-Acceptor *acceptor_new(Bus *bus, int fd, AcceptFunction accept_one, Instance *instance, int *ret_error);
+Acceptor *acceptor_new(Bus *bus, int fd, AcceptFunction accept_one, Instance *instance,
+                       int *ret_error);
 void acceptor_free(Acceptor *acceptor);
 
-/** acceptors_resume() - BusHooks.place_free: connections may be accepted again; O(1) unless they were stopped */
+/** acceptors_resume() - BusHooks.place_free: connections may be accepted again; O(1) unless they
+ * were stopped */
 void acceptors_resume(Bus *bus);

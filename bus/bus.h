@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of one running bus, as its modules see each other. Made and freed by bus/context, in one place;
- * everybody else borrows.
+ * The parts of one running bus, as its modules see each other. Made and freed by bus/context, in
+ * one place; everybody else borrows.
  */
 #pragma once
 
@@ -19,11 +19,11 @@
 typedef struct Accounts Accounts;     /* bus/accounts.h */
 typedef struct Activation Activation; /* bus/activation.h */
 typedef struct Bus Bus;
-typedef struct Connection Connection; /* bus/connection.h */
-typedef struct Driver Driver;         /* bus/driver.h */
+typedef struct Connection Connection;           /* bus/connection.h */
+typedef struct Driver Driver;                   /* bus/driver.h */
 typedef struct ContainersState ContainersState; /* bus/containers-host.c */
-typedef struct Registry Registry;     /* containers/registry.h */
-typedef struct Instance Instance;     /* containers/instance.h */
+typedef struct Registry Registry;               /* containers/registry.h */
+typedef struct Instance Instance;               /* containers/instance.h */
 
 /* What lower modules of bus/ need done by higher ones; set once by bus/context. */
 typedef struct BusHooks {
@@ -32,70 +32,75 @@ typedef struct BusHooks {
         /* a message to org.freedesktop.DBus that the verdict let through; false: it was answered
          * by an error */
         bool (*driver_message)(Bus *bus, Connection *sender, const Message *message);
-        /* a registered connection closes or becomes a monitor: takes it out of all registries, announced */
+        /* a registered connection closes or becomes a monitor: takes it out of all registries,
+         * announced */
         void (*connection_gone)(Bus *bus, Connection *connection);
         /* a place among the connections before Hello is free again */
         void (*place_free)(Bus *bus);
         /* whether a name that nobody owns can be started */
         bool (*can_activate)(Bus *bus, WireString name);
-        /* a message to such a name, which the verdict let through: parks it until it has an owner */
+        /* a message to such a name, which the verdict let through: parks it until it has an owner
+         */
         void (*activate)(Bus *bus, Connection *sender, const Message *message);
         /* a denial or limit to be recorded (log, Denied signal) */
         void (*denied)(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict);
         /* a peer may not connect, to the socket of @instance unless that is NULL: to be recorded */
-        void (*connect_denied)(Bus *bus, Identity *identity, Instance *instance, const PolicyVerdict *verdict);
-        /* ReloadConfig: the configuration is to be read again; @caller is answered, and goes on, when that is done */
+        void (*connect_denied)(Bus *bus, Identity *identity, Instance *instance,
+                               const PolicyVerdict *verdict);
+        /* ReloadConfig: the configuration is to be read again; @caller is answered, and goes on,
+         * when that is done */
         void (*reload)(Bus *bus, Connection *caller, uint32_t serial);
         /* a contained observer asks for a name: whether it may know it (true when uncontained) */
         bool (*sees_name)(Bus *bus, Connection *observer, WireString name);
 } BusHooks;
 
 struct Bus {
-        Loop *loop;                /* owned */
-        Config *config;            /* ref; in force */
-        Policy *policy;            /* ref; of config */
-        QuotaLimits limits;        /* of one connection; rewritten by a reload */
+        Loop *loop;         /* owned */
+        Config *config;     /* ref; in force */
+        Policy *policy;     /* ref; of config */
+        QuotaLimits limits; /* of one connection; rewritten by a reload */
         BusHooks hooks;
         InputArena arena;
 
-        uint64_t last_id;          /* number of the newest connection */
-        HashTable connections;     /* Connection.by_id: all that have said Hello, monitors included */
-        ListNode all;              /* Connection.all: every open connection */
-        ListNode touched;          /* Connection.touched: have output of this turn */
-        ListNode busy;             /* Connection.busy: there is more to read than one turn may */
-        ListNode paused;           /* Connection.busy: not read until what they have sent is delivered */
-        LoopWork busy_work;        /* reads on in the busy ones */
-        ListNode gone;             /* Connection.all: closed, to be freed at the end of the turn */
-        ListNode monitors;         /* Connection.monitor */
-        struct Trip *uncaptured;   /* borrowed; bus/router: what they get with the next message */
+        uint64_t last_id;      /* number of the newest connection */
+        HashTable connections; /* Connection.by_id: all that have said Hello, monitors included */
+        ListNode all;          /* Connection.all: every open connection */
+        ListNode touched;      /* Connection.touched: have output of this turn */
+        ListNode busy;         /* Connection.busy: there is more to read than one turn may */
+        ListNode paused;    /* Connection.busy: not read until what they have sent is delivered */
+        LoopWork busy_work; /* reads on in the busy ones */
+        ListNode gone;      /* Connection.all: closed, to be freed at the end of the turn */
+        ListNode monitors;  /* Connection.monitor */
+        struct Trip *uncaptured; /* borrowed; bus/router: what they get with the next message */
         unsigned n_completed, n_incomplete; /* connections after and before Hello */
-        ListNode acceptors;        /* Acceptor.all, bus/acceptor.c */
-        bool accepting_stopped;    /* too many before Hello, or no descriptors left */
+        ListNode acceptors;                 /* Acceptor.all, bus/acceptor.c */
+        bool accepting_stopped;             /* too many before Hello, or no descriptors left */
         LoopTimer accept_timer;
-        LogRate expiry_rate;       /* of records of auth_timeout and pending_fd_timeout */
+        LogRate expiry_rate;         /* of records of auth_timeout and pending_fd_timeout */
         LogRate connect_denial_rate; /* of those who come over no container's socket */
-        HashTable users;           /* connections per uid, bus/connection.c */
+        HashTable users;             /* connections per uid, bus/connection.c */
 
         Names names;
-        MatchIndex *matches;       /* owned; rules of clients */
+        MatchIndex *matches;         /* owned; rules of clients */
         MatchIndex *monitor_matches; /* owned; rules of monitors */
         Replies replies;
         LoopTimer replies_timer;
-        HashTable sightings;       /* bus/sightings */
+        HashTable sightings; /* bus/sightings */
 
-        MessageStamp stamp;        /* of the bus itself */
-        uint32_t last_serial;      /* of messages that the bus sends */
-        char guid[33];             /* of the bus, GetId */
-        uid_t uid;                 /* that the bus runs as: privileged, like 0 */
+        MessageStamp stamp;   /* of the bus itself */
+        uint32_t last_serial; /* of messages that the bus sends */
+        char guid[33];        /* of the bus, GetId */
+        uid_t uid;            /* that the bus runs as: privileged, like 0 */
 
-        Accounts *accounts;        /* owned; who waits to be known; NULL: nobody has to */
-        Driver *driver;            /* owned; made by driver_init() */
-        Activation *activation;    /* owned */
-        Registry *registry;        /* owned; of container servers */
-        ContainersState *containers; /* owned; what serves the registry */
-        char *address;             /* owned; all listening addresses, ';' between them */
-        GHashTable *environment;   /* owned; name to value, for children (UpdateActivationEnvironment); NULL values unset */
-        bool environment_untold;   /* systemd was not there to hear of its changes */
+        Accounts *accounts;               /* owned; who waits to be known; NULL: nobody has to */
+        Driver *driver;                   /* owned; made by driver_init() */
+        Activation *activation;           /* owned */
+        Registry *registry;               /* owned; of container servers */
+        ContainersState *containers;      /* owned; what serves the registry */
+        char *address;                    /* owned; all listening addresses, ';' between them */
+        GHashTable *environment;          /* owned; name to value, for children
+                                             (UpdateActivationEnvironment); NULL values unset */
+        bool environment_untold;          /* systemd was not there to hear of its changes */
         unsigned long n_peak_connections; /* for GetStats */
 };
 

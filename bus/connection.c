@@ -2,13 +2,14 @@
 /*
  * Clients: from accept() through authentication and Hello to the end.
  *
- * A connection is read when epoll says so, once a turn. When the read filled its buffer it is "busy" and read again
- * in the next turn, after all others had theirs; when what it has sent already waits for slow receivers beyond its
- * limit, or it does not read what the bus answers, it is "paused" until that has changed. Sockets are edge-triggered:
- * whatever was not read until EAGAIN or a short read must be on one of these two lists.
+ * A connection is read when epoll says so, once a turn. When the read filled its buffer it is
+ * "busy" and read again in the next turn, after all others had theirs; when what it has sent
+ * already waits for slow receivers beyond its limit, or it does not read what the bus answers, it
+ * is "paused" until that has changed. Sockets are edge-triggered: whatever was not read until
+ * EAGAIN or a short read must be on one of these two lists.
  *
- * Closing only marks: registries are left and memory is freed at the end of the turn, so that nobody who holds a
- * Connection in this turn has it taken away.
+ * Closing only marks: registries are left and memory is freed at the end of the turn, so that
+ * nobody who holds a Connection in this turn has it taken away.
  */
 #include "bus/connection.h"
 
@@ -20,7 +21,8 @@
 #include <sys/socket.h>
 
 #define READ_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
-#define MAX_BEFORE_HELLO (64u << 10) /* bytes of a message of who has no name, and counts for no user */
+#define MAX_BEFORE_HELLO                                                                           \
+        (64u << 10) /* bytes of a message of who has no name, and counts for no user */
 
 struct ConnectionUser {
         HashNode node; /* in Bus.users */
@@ -74,7 +76,8 @@ static uint64_t auth_deadline(Bus *bus) {
         return loop_now_usec(bus->loop) + bus->config->limits.auth_timeout * 1000;
 }
 
-static void log_expired(const Connection *connection, const char *text, const char *limit, uint64_t value) {
+static void log_expired(const Connection *connection, const char *text, const char *limit,
+                        uint64_t value) {
         Bus *bus = connection->bus;
         unsigned n_left_out;
 
@@ -93,7 +96,8 @@ static void log_expired(const Connection *connection, const char *text, const ch
 static void auth_expired(LoopTimer *timer) {
         Connection *connection = CONTAINER_OF(timer, Connection, auth_timer);
 
-        log_expired(connection, "closed a connection that has not authenticated and said Hello in time",
+        log_expired(connection,
+                    "closed a connection that has not authenticated and said Hello in time",
                     "auth_timeout", connection->bus->config->limits.auth_timeout);
         connection_close(connection);
 }
@@ -133,10 +137,12 @@ static Connection *connection_new(Bus *bus, int fd, Identity *identity) {
         return connection;
 }
 
-/* Whoever comes over a container's socket proves who it is with EXTERNAL, whatever the configuration allows others. */
+/* Whoever comes over a container's socket proves who it is with EXTERNAL, whatever the
+ * configuration allows others. */
 static void start_sasl(Connection *connection, const char *guid) {
-        SaslMechanisms mechanisms = connection->instance ? SASL_EXTERNAL
-                                                         : config_get_mechanisms(connection->bus->config);
+        SaslMechanisms mechanisms = connection->instance
+                                            ? SASL_EXTERNAL
+                                            : config_get_mechanisms(connection->bus->config);
 
         connection->sasl = g_new0(Sasl, 1);
         sasl_init(connection->sasl, mechanisms, connection->identity->uid, guid, true);
@@ -166,7 +172,8 @@ static void report_refusal(Bus *bus, Instance *instance, Identity *identity) {
 Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *instance) {
         g_autoptr(Identity) identity = identity_new_from_socket(fd);
 
-        if (!identity || (instance && !registry_connection_opened(bus->registry, instance, identity->uid))) {
+        if (!identity ||
+            (instance && !registry_connection_opened(bus->registry, instance, identity->uid))) {
                 if (identity)
                         report_refusal(bus, instance, identity);
                 close(fd);
@@ -204,12 +211,14 @@ bool connection_register(Connection *connection) {
         bus->n_peak_connections = MAX(bus->n_peak_connections, bus->n_completed);
         connection->user = user_charge(bus, uid);
         connection->id = connection->subject.id = ++bus->last_id;
-        g_snprintf(connection->unique, sizeof connection->unique, ":1.%" G_GUINT64_FORMAT, connection->id - 1);
+        g_snprintf(connection->unique, sizeof connection->unique, ":1.%" G_GUINT64_FORMAT,
+                   connection->id - 1);
         hash_table_add(&bus->connections, &connection->by_id, hash_u64(connection->id));
         name_owner_set_unique(&connection->names, wire_string(connection->unique));
-        connection->transport.account = (ShareAccount){
-                .user = connection->instance ? (uintptr_t)connection->instance : uid, .sender = connection->id
-        };
+        connection->transport.account =
+                (ShareAccount){ .user = connection->instance ? (uintptr_t)connection->instance
+                                                             : uid,
+                                .sender = connection->id };
         connection_set_limits(connection);
         reply_peer_init(&connection->replies, &connection->quota, connection->id);
         message_stamp_init(&connection->stamp, connection->unique,
@@ -258,7 +267,8 @@ static bool admit(Connection *connection) {
         PolicyVerdict verdict;
 
         if (!policy_decide_connect(bus->policy, known_identity(connection), bus->uid, &verdict)) {
-                bus->hooks.connect_denied(bus, connection->identity, connection->instance, &verdict);
+                bus->hooks.connect_denied(bus, connection->identity, connection->instance,
+                                          &verdict);
                 return false;
         }
         connection->state = CONNECTION_AUTHENTICATED;
@@ -284,8 +294,8 @@ static bool authenticated(Connection *connection) {
         connection->transport.reads_fds = sasl->fds_agreed;
         if (sasl->anonymous)
                 identity_make_anonymous(connection->identity);
-        else if (accounts &&
-                 accounts_must_wait(accounts, &connection->accounts, connection->identity, now_known)) {
+        else if (accounts && accounts_must_wait(accounts, &connection->accounts,
+                                                connection->identity, now_known)) {
                 connection_hold(connection);
                 return true;
         }
@@ -297,7 +307,8 @@ static bool continue_auth(Connection *connection) {
         size_t n_input;
         const uint8_t *input = transport_peek(&connection->transport, &n_input);
 
-        transport_consume(&connection->transport, sasl_feed(connection->sasl, input, n_input, output));
+        transport_consume(&connection->transport,
+                          sasl_feed(connection->sasl, input, n_input, output));
         if (output->len > 0) {
                 transport_append_bytes(&connection->transport, output->str, output->len);
                 if (!list_is_linked(&connection->touched))
@@ -308,7 +319,9 @@ static bool continue_auth(Connection *connection) {
         return connection->sasl->state != SASL_DONE || authenticated(connection);
 }
 
-/* Whoever has hung up can send no more than the socket holds by now, and all of it was sent before. */
+/*
+ * Whoever has hung up can send no more than the socket holds by now, and all of it was sent before.
+ */
 static bool must_wait(const Connection *connection) {
         return connection->is_held ||
                (transport_owes_too_much(&connection->transport) && !connection->peer_hung_up);
@@ -438,11 +451,12 @@ static void connection_ready(LoopSource *source, uint32_t events) {
 
 /* --- sending --- */
 
-bool connection_send(Connection *connection, const Message *message, const MessageStamp *stamp, StampForm form,
-                     Transport *sender) {
+bool connection_send(Connection *connection, const Message *message, const MessageStamp *stamp,
+                     StampForm form, Transport *sender) {
         if (!transport_append(&connection->transport, message, stamp, form, sender))
                 return false;
-        /* whoever is gone is closed when the turn ends: nobody's connection goes while it is handled */
+        /* whoever is gone is closed when the turn ends: nobody's connection goes while it is
+         * handled */
         if (G_UNLIKELY(transport_wants_flush(&connection->transport)))
                 (void)send_out(connection);
         if (!list_is_linked(&connection->touched))
@@ -557,7 +571,8 @@ Connection *connection_find_by_id(const Bus *bus, uint64_t id) {
         return NULL;
 }
 
-/* Id of the connection with this unique name, 0 if it is none of ours: ":1.", and the id less one in decimal. */
+/* Id of the connection with this unique name, 0 if it is none of ours: ":1.", and the id less one
+ * in decimal. */
 static uint64_t parse_unique(WireString name) {
         uint64_t id = 0;
 

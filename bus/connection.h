@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One client: its socket, what it has proved, and the ends of its entries in the registries of the bus.
+ * One client: its socket, what it has proved, and the ends of its entries in the registries of the
+ * bus.
  */
 #pragma once
 
@@ -13,46 +14,47 @@ typedef enum ConnectionState {
         CONNECTION_AUTHENTICATING,
         CONNECTION_AUTHENTICATED, /* no Hello yet: has no name */
         CONNECTION_ACTIVE,
-        CONNECTION_MONITOR,       /* BecomeMonitor: receives everything, may send nothing */
-        CONNECTION_CLOSED,        /* waits to be freed at the end of the turn */
+        CONNECTION_MONITOR, /* BecomeMonitor: receives everything, may send nothing */
+        CONNECTION_CLOSED,  /* waits to be freed at the end of the turn */
 } ConnectionState;
 
 typedef struct ConnectionUser ConnectionUser; /* shared by the connections of one uid */
 
 struct Connection {
-        Bus *bus;                 /* borrowed */
-        uint64_t id;              /* one more than the number in the unique name; 0 before Hello */
+        Bus *bus;    /* borrowed */
+        uint64_t id; /* one more than the number in the unique name; 0 before Hello */
         ConnectionState state;
         bool asked_for_container_field; /* RequestHeader */
-        bool wants_container_field; /* it asked, or the configuration says so */
-        uint32_t last_bus_serial;   /* of what the bus sends to a contained one */
-        bool is_held;             /* nothing is read from it until connection_release() */
-        bool peer_hung_up;        /* read until the end: no event will come for it again */
+        bool wants_container_field;     /* it asked, or the configuration says so */
+        uint32_t last_bus_serial;       /* of what the bus sends to a contained one */
+        bool is_held;                   /* nothing is read from it until connection_release() */
+        bool peer_hung_up;              /* read until the end: no event will come for it again */
         Transport transport;
         LoopSource source;
         ListNode all, touched, busy, monitor; /* in the lists of Bus */
         HashNode by_id;
-        char unique[24];          /* ":1.5"; empty before Hello */
+        char unique[24]; /* ":1.5"; empty before Hello */
 
-        Identity *identity;       /* ref; its uid is IDENTITY_NO_UID for an anonymous one */
-        Sasl *sasl;               /* owned; NULL once authenticated */
-        AccountsPeer accounts;    /* it may have to be found out who it is */
-        LoopTimer auth_timer;     /* auth_timeout, then pending_fd_timeout */
-        ConnectionUser *user;     /* counted; NULL: before Hello */
+        Identity *identity;    /* ref; its uid is IDENTITY_NO_UID for an anonymous one */
+        Sasl *sasl;            /* owned; NULL once authenticated */
+        AccountsPeer accounts; /* it may have to be found out who it is */
+        LoopTimer auth_timer;  /* auth_timeout, then pending_fd_timeout */
+        ConnectionUser *user;  /* counted; NULL: before Hello */
         Quota quota;
         NameOwner names;
         MatchOwner matches;
         ReplyPeer replies;
         PolicySubject subject;
         MessageStamp stamp;
-        Instance *instance;       /* ref; NULL: uncontained */
-        ListNode of_instance;     /* in instance->connections */
-        ListNode sees, seen_by;   /* bus/sightings */
+        Instance *instance;     /* ref; NULL: uncontained */
+        ListNode of_instance;   /* in instance->connections */
+        ListNode sees, seen_by; /* bus/sightings */
         LogRate denial_rate;
-        void *activation_data;    /* owned by bus/activation: pending activations that it waits for */
+        void *activation_data; /* owned by bus/activation: pending activations that it waits for */
 };
 
-/** connection_accept() - takes over an accepted socket; @guid of its listener, borrowed; @instance NULL: uncontained
+/** connection_accept() - takes over an accepted socket; @guid of its listener, borrowed; @instance
+ * NULL: uncontained
  *
  * Return: the connection, owned by the bus; NULL when it was refused and closed.
  */
@@ -61,17 +63,18 @@ Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *inst
 /**
  * connection_register() - Hello: gives it a unique name and makes it addressable
  *
- * Return: false when max_completed_connections or max_connections_per_user is reached (LimitsExceeded).
+ * Return: false when max_completed_connections or max_connections_per_user is reached
+ * (LimitsExceeded).
  */
 bool connection_register(Connection *connection);
 
 /**
- * connection_close() - nothing is read or sent any more; names, matches and replies go when the turn ends
+ * connection_close() - nothing is read or sent any more; names, matches and replies go when the
+ * turn ends
  *
  * May be called at any time, also while the connection is being read; again does nothing.
  */
 void connection_close(Connection *connection);
-
 
 /** connection_is_active() - registered, and not closed: messages may be sent to it */
 static inline bool connection_is_active(const Connection *connection) {
@@ -95,7 +98,8 @@ static inline bool connection_can_receive_fds(const Connection *connection) {
         return connection->transport.reads_fds;
 }
 
-/** connection_find() - the connection of a unique or well-known name (its primary owner), NULL if none. O(1) */
+/** connection_find() - the connection of a unique or well-known name (its primary owner), NULL if
+ * none. O(1) */
 Connection *connection_find(const Bus *bus, WireString name);
 
 /** connection_find_by_id() - by its id. O(1) */
@@ -106,31 +110,36 @@ static inline Connection *connection_of_names(NameOwner *owner) {
 }
 
 /**
- * connection_send() - appends a message to the output of an open connection; the router's last step, nobody else's
+ * connection_send() - appends a message to the output of an open connection; the router's last
+ * step, nobody else's
  *
  * Return: false when limits do not let it wait.
  */
-bool connection_send(Connection *connection, const Message *message, const MessageStamp *stamp, StampForm form,
-                     Transport *sender);
+bool connection_send(Connection *connection, const Message *message, const MessageStamp *stamp,
+                     StampForm form, Transport *sender);
 
 /**
- * connection_end_turn() - sends all output of this turn, frees what was closed, resumes what was paused
+ * connection_end_turn() - sends all output of this turn, frees what was closed, resumes what was
+ * paused
  *
  * For loop_set_turn_end(). Afterwards nothing refers to the input of this turn.
  */
 void connection_end_turn(Bus *bus);
 
-/** connection_refresh_policy() - takes a new snapshot after the policy or what it depends on has changed */
+/** connection_refresh_policy() - takes a new snapshot after the policy or what it depends on has
+ * changed */
 void connection_refresh_policy(Connection *connection);
 
-/** connection_become_monitor() - gives up names, matches and pending replies (announced); from now on it only receives */
+/** connection_become_monitor() - gives up names, matches and pending replies (announced); from now
+ * on it only receives */
 void connection_become_monitor(Connection *connection);
 
 /** connection_hold() - what it sends from now on is handled after connection_release(), in order */
 void connection_hold(Connection *connection);
 void connection_release(Connection *connection);
 
-/** connection_set_limits() - takes over message limits of the configuration, at the start and after a reload */
+/** connection_set_limits() - takes over message limits of the configuration, at the start and after
+ * a reload */
 void connection_set_limits(Connection *connection);
 
 /** connection_count_of_uid() - registered connections of @uid */

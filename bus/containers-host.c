@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations of ContainersHost, on the bus's acceptors, loop, connections and router. The connections of an
- * instance are in a list of it, so that closing them does not search.
+ * The operations of ContainersHost, on the bus's acceptors, loop, connections and router. The
+ * connections of an instance are in a list of it, so that closing them does not search.
  */
 #include "bus/containers-host.h"
 
@@ -59,8 +59,8 @@ static int listen_add(void *host, Instance *instance, int fd) {
 }
 
 /*
- * Closes those connections of @instance that have not authenticated, or all. A closed one leaves whatever list it
- * is in; closing the last may come back here for the same instance.
+ * Closes those connections of @instance that have not authenticated, or all. A closed one leaves
+ * whatever list it is in; closing the last may come back here for the same instance.
  */
 static void close_connections(Instance *instance, bool only_unauthenticated) {
         ListNode todo;
@@ -131,8 +131,10 @@ static bool is_in_audience(Connection *receiver, void *user) {
                receiver->identity->uid == audience->uid;
 }
 
-static void emit_signal(void *host, const char *member, Writer *body, const ContainersAudience *audience) {
-        router_broadcast_signal(host, CONTAINERS_INTERFACE, member, body, is_in_audience, (void *)audience);
+static void emit_signal(void *host, const char *member, Writer *body,
+                        const ContainersAudience *audience) {
+        router_broadcast_signal(host, CONTAINERS_INTERFACE, member, body, is_in_audience,
+                                (void *)audience);
 }
 
 static ContainersPeer find_peer(void *host, void *caller, WireString bus_name) {
@@ -209,7 +211,8 @@ void containers_host_reload(Bus *bus) {
 
 void containers_host_new(Bus *bus) {
         bus->containers = g_new0(ContainersState, 1);
-        bus->containers->acceptors = g_hash_table_new_full(NULL, NULL, NULL, instance_listener_free);
+        bus->containers->acceptors =
+                g_hash_table_new_full(NULL, NULL, NULL, instance_listener_free);
         bus->containers->host = (ContainersHost){ .host = bus,
                                                   .bus_uid = bus->uid,
                                                   .guid = bus->guid,
@@ -241,7 +244,8 @@ void containers_host_free(Bus *bus) {
         g_clear_pointer(&bus->containers, g_free);
 }
 
-/* A unique name is seen with its connection, a well-known one by itself: each may be covered without the other. */
+/* A unique name is seen with its connection, a well-known one by itself: each may be covered
+ * without the other. */
 bool containers_host_sees_name(Bus *bus, Connection *observer, WireString name) {
         if (!connection_is_contained(observer) || wire_string_is(name, DBUS_BUS_NAME))
                 return true;
@@ -253,5 +257,6 @@ bool containers_host_sees_name(Bus *bus, Connection *observer, WireString name) 
                 return true;
         if (!is_unique)
                 return container_policy_sees_owned_name(&observer->subject, name, &owner->subject);
-        return container_policy_sees(&observer->subject, &owner->subject) || sightings_has(observer, owner);
+        return container_policy_sees(&observer->subject, &owner->subject) ||
+               sightings_has(observer, owner);
 }

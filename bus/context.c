@@ -4,8 +4,9 @@
  *
  *      loop, policy -> registries -> driver -> containers -> activation -> listeners
  *
- * and connects those which must not know each other: activation and the router, the registries and the driver. A
- * reload prepares everything that can fail first and then puts it in force in lines that cannot.
+ * and connects those which must not know each other: activation and the router, the registries and
+ * the driver. A reload prepares everything that can fail first and then puts it in force in lines
+ * that cannot.
  */
 #include "bus/context.h"
 
@@ -91,7 +92,8 @@ static void host_deliver(void *host, uint64_t caller_id, const Message *message)
                 router_deliver(bus, caller, message);
 }
 
-static void host_failed(void *host, uint64_t caller_id, uint32_t serial, const char *error_name, const char *text) {
+static void host_failed(void *host, uint64_t caller_id, uint32_t serial, const char *error_name,
+                        const char *text) {
         Bus *bus = host;
         Connection *caller = connection_find_by_id(bus, caller_id);
 
@@ -165,7 +167,9 @@ static void answer_reload(void *user, uint64_t caller_id, uint32_t serial, const
 
 /* --- making --- */
 
-/* The router arms it for the first of the calls that wait; another timeout holds for all of them. */
+/*
+ * The router arms it for the first of the calls that wait; another timeout holds for all of them.
+ */
 static void arm_replies_timer(Bus *bus) {
         uint64_t deadline = replies_next_deadline(&bus->replies);
 
@@ -234,13 +238,15 @@ static void init_activation(Bus *bus) {
         opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
 }
 
-/* The directory for sockets of containers is made while the bus may still be root, for the user it will be. */
+/* The directory for sockets of containers is made while the bus may still be root, for the user it
+ * will be. */
 static void prepare_socket_directory(Bus *bus) {
         g_autoptr(GError) error = NULL;
         const struct passwd *user = bus->config->user ? getpwnam(bus->config->user) : NULL;
 
         if (geteuid() == 0 && user && !registry_prepare(bus->registry, user->pw_uid, &error))
-                log_message(LOG_LEVEL_WARNING, "container servers need a ListenSocket: %s", error->message);
+                log_message(LOG_LEVEL_WARNING, "container servers need a ListenSocket: %s",
+                            error->message);
 }
 
 static void take_policy(Bus *bus, Policy *policy) {
@@ -298,14 +304,16 @@ static void apply_accounts(void *user, GPtrArray *accounts) {
 
 static bool init_reload(Context *context, GError **error) {
         Bus *bus = &context->bus;
-        const ReloadHost reload_host = { .apply = apply_config, .answer = answer_reload, .user = bus };
+        const ReloadHost reload_host = { .apply = apply_config,
+                                         .answer = answer_reload,
+                                         .user = bus };
         const AccountsHost accounts_host = { .changed = apply_accounts, .user = bus };
 
         context->workers = workers_new(bus->loop, error);
         if (!context->workers)
                 return false;
-        context->reload = reload_new(bus->loop, context->workers, context->options.config_file,
-                                     &reload_host);
+        context->reload =
+                reload_new(bus->loop, context->workers, context->options.config_file, &reload_host);
         bus->accounts = accounts_new(context->workers, &accounts_host);
         return true;
 }
@@ -320,9 +328,11 @@ static bool open_listeners(Context *context, GError **error) {
         const GPtrArray *listen = context->bus.config->listen;
 
         if (context->options.address)
-                return listener_open_all(context->options.address, context->bus.guid, context->listeners, error);
+                return listener_open_all(context->options.address, context->bus.guid,
+                                         context->listeners, error);
         for (unsigned i = 0; i < listen->len; i++)
-                if (!listener_open_all(listen->pdata[i], context->bus.guid, context->listeners, error))
+                if (!listener_open_all(listen->pdata[i], context->bus.guid, context->listeners,
+                                       error))
                         return false;
         if (context->listeners->len > 0)
                 return true;
@@ -338,16 +348,18 @@ static bool start_accepting(Context *context, GError **error) {
         for (unsigned i = 0; i < context->listeners->len; i++) {
                 Listener *listener = context->listeners->pdata[i];
                 int r = 0;
-                Acceptor *acceptor = acceptor_new(&context->bus, listener_get_fd(listener), listener_accept, NULL, &r);
+                Acceptor *acceptor = acceptor_new(&context->bus, listener_get_fd(listener),
+                                                  listener_accept, NULL, &r);
 
                 if (!acceptor) {
                         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r),
-                                    "cannot wait for connections at %s: %s", listener_get_address(listener),
-                                    g_strerror(-r));
+                                    "cannot wait for connections at %s: %s",
+                                    listener_get_address(listener), g_strerror(-r));
                         return false;
                 }
                 g_ptr_array_add(context->acceptors, acceptor);
-                g_string_append_printf(address, "%s%s", i > 0 ? ";" : "", listener_get_address(listener));
+                g_string_append_printf(address, "%s%s", i > 0 ? ";" : "",
+                                       listener_get_address(listener));
         }
         context->bus.address = g_string_free(g_steal_pointer(&address), FALSE);
         return true;
@@ -403,7 +415,7 @@ int context_run(Bus *bus) {
 
 static void close_everything(Bus *bus) {
         LIST_FOREACH(node, &bus->all)
-        connection_close(CONTAINER_OF(node, Connection, all));
+                connection_close(CONTAINER_OF(node, Connection, all));
         connection_end_turn(bus);
 }
 

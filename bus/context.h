@@ -6,8 +6,8 @@
  * How a process starts one, as bus/main does it:
  *
  *      config_load()            errors go to standard error, exit status 1
- *      daemonize_begin()        what follows runs in the daemon; its parent waits for the end of this
- *      context_new()            still as the user who started it: opens sockets, reads as root
+ *      daemonize_begin()        what follows runs in the daemon; its parent waits for the end of
+ * this context_new()            still as the user who started it: opens sockets, reads as root
  *      print bus->address, switch to <user>, loop_watch_signals(bus->loop, ...)
  *      context_run()            until loop_quit(bus->loop)
  *      context_free()           socket files are unlinked

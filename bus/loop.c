@@ -2,9 +2,9 @@
 /*
  * epoll, a sorted list of timers, and deferred work.
  *
- * Timers of one kind all have the same length, so a new one nearly always belongs at the end of the list and
- * is found a place from there. A source that goes away in the middle of a turn is struck from the events
- * that the turn still has to handle, so that nobody is called after loop_remove().
+ * Timers of one kind all have the same length, so a new one nearly always belongs at the end of the
+ * list and is found a place from there. A source that goes away in the middle of a turn is struck
+ * from the events that the turn still has to handle, so that nobody is called after loop_remove().
  */
 #include "bus/loop.h"
 
@@ -16,16 +16,16 @@
 #define EVENTS_PER_TURN 128
 
 struct Loop {
-        int epoll_fd;                   /* owned */
+        int epoll_fd; /* owned */
         bool quit;
-        unsigned n_events, next_event;  /* of this turn */
+        unsigned n_events, next_event; /* of this turn */
         struct epoll_event events[EVENTS_PER_TURN];
-        ListNode timers;                /* LoopTimer, earliest first */
-        ListNode work;                  /* LoopWork that is due */
-        uint64_t now_usec;              /* 0: the clock was not read in this turn */
+        ListNode timers;   /* LoopTimer, earliest first */
+        ListNode work;     /* LoopWork that is due */
+        uint64_t now_usec; /* 0: the clock was not read in this turn */
         void (*flush)(void *user);
         void *flush_user;
-        int signal_fd;                  /* owned; -1: none */
+        int signal_fd; /* owned; -1: none */
         LoopSource signal_source;
         void (*signal_received)(int signal, void *user);
         void *signal_user;
@@ -135,7 +135,8 @@ static void signals_ready(LoopSource *source, uint32_t events) {
                 loop->signal_received((int)info.ssi_signo, loop->signal_user);
 }
 
-int loop_watch_signals(Loop *loop, const sigset_t *signals, void (*received)(int signal, void *user), void *user) {
+int loop_watch_signals(Loop *loop, const sigset_t *signals,
+                       void (*received)(int signal, void *user), void *user) {
         if (sigprocmask(SIG_BLOCK, signals, NULL) < 0)
                 return -errno;
         loop->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -28,7 +28,7 @@ struct LoopSource {
 typedef struct LoopTimer LoopTimer;
 typedef void (*LoopExpired)(LoopTimer *timer);
 struct LoopTimer {
-        ListNode node;          /* sorted by deadline; linked only while armed */
+        ListNode node; /* sorted by deadline; linked only while armed */
         LoopExpired expired;
         uint64_t deadline_usec;
 };
@@ -63,7 +63,8 @@ int loop_modify(Loop *loop, LoopSource *source, uint32_t events);
  */
 void loop_remove(Loop *loop, LoopSource *source);
 
-/** loop_arm() - @expired will be called once at @deadline_usec (CLOCK_MONOTONIC); arming again moves it */
+/** loop_arm() - @expired will be called once at @deadline_usec (CLOCK_MONOTONIC); arming again
+ * moves it */
 void loop_arm(Loop *loop, LoopTimer *timer, uint64_t deadline_usec, LoopExpired expired);
 void loop_disarm(LoopTimer *timer);
 
@@ -82,7 +83,8 @@ void loop_set_turn_end(Loop *loop, void (*flush)(void *user), void *user);
  *
  * Return: 0, -errno.
  */
-int loop_watch_signals(Loop *loop, const sigset_t *signals, void (*received)(int signal, void *user), void *user);
+int loop_watch_signals(Loop *loop, const sigset_t *signals,
+                       void (*received)(int signal, void *user), void *user);
 
 /** loop_turn() - one turn; waits when nothing is due. Return: 0, -errno of a broken epoll */
 int loop_turn(Loop *loop);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Error names are those of the reference implementation; texts are written for the person who has to find the cause. */
+/* Error names are those of the reference implementation; texts are written for the person who has
+ * to find the cause. */
 #include "bus/outcome.h"
 
 #include "policy/denial.h"
@@ -37,7 +38,8 @@ static char *denied_text(const MessageView *message, const PolicyVerdict *verdic
         GString *text = g_string_new(NULL);
         const char *type = denial_message_type(message->type);
 
-        g_string_append_printf(text, "Message denied by the %s layer of the bus policy: type=\"%s\"",
+        g_string_append_printf(text,
+                               "Message denied by the %s layer of the bus policy: type=\"%s\"",
                                policy_layer_name(verdict->layer), type ? type : "unknown");
         append_key(text, "destination", message->destination);
         append_key(text, "path", message->path);
@@ -49,27 +51,33 @@ static char *denied_text(const MessageView *message, const PolicyVerdict *verdic
         return g_string_free(text, FALSE);
 }
 
-char *outcome_error_text(Outcome outcome, const MessageView *message, const PolicyVerdict *verdict) {
+char *outcome_error_text(Outcome outcome, const MessageView *message,
+                         const PolicyVerdict *verdict) {
         const char *destination = message->destination.data ? message->destination.data : "";
 
         switch (outcome) {
         case OUTCOME_DENIED:
                 return denied_text(message, verdict);
         case OUTCOME_NO_OWNER:
-                return g_strdup_printf(may_start(message) ? "Nobody owns the name %s, and no service file provides it"
-                                                          : "Nobody owns the name %s",
-                                       destination);
+                return g_strdup_printf(
+                        may_start(message)
+                                ? "Nobody owns the name %s, and no service file provides it"
+                                : "Nobody owns the name %s",
+                        destination);
         case OUTCOME_QUEUE_FULL:
                 return g_strdup_printf("The message queue of %s is full", destination);
         case OUTCOME_TOO_MANY_CALLS:
-                return g_strdup("This connection waits for as many replies as it may (max_replies_per_connection)");
+                return g_strdup("This connection waits for as many replies as it may "
+                                "(max_replies_per_connection)");
         case OUTCOME_SERIAL_IN_USE:
-                return g_strdup_printf("A call with serial %u to this destination still waits for its reply",
-                                       message->serial);
+                return g_strdup_printf(
+                        "A call with serial %u to this destination still waits for its reply",
+                        message->serial);
         case OUTCOME_NO_FDS:
                 return g_strdup_printf("%s cannot receive file descriptors", destination);
         case OUTCOME_UNKNOWN_TYPE:
-                return g_strdup_printf("Messages of the unknown type %u are not delivered", message->type);
+                return g_strdup_printf("Messages of the unknown type %u are not delivered",
+                                       message->type);
         case OUTCOME_NO_HELLO:
                 return g_strdup("The first message of a connection must be Hello");
         case OUTCOME_OK:

@@ -6,32 +6,34 @@
  *            -> to a name        -> find owner -> (start it) -> verdict -> reply slot -> send
  *            -> to whom it concerns (a signal) -> find by match rules -> verdict each -> send
  *
- * and, beside it, copies for monitors and eavesdroppers. A step returns an Outcome; anything but OUTCOME_OK is
- * turned into an error for the sender in one place.
+ * and, beside it, copies for monitors and eavesdroppers. A step returns an Outcome; anything but
+ * OUTCOME_OK is turned into an error for the sender in one place.
  *
- * The rules which nobody sees but everybody relies on: messages are handled one after the other, each completely,
- * so that all receivers agree on their order; a reply slot exists only for a call that was delivered, and is used up
- * by its first answer, also by one that is denied.
+ * The rules which nobody sees but everybody relies on: messages are handled one after the other,
+ * each completely, so that all receivers agree on their order; a reply slot exists only for a call
+ * that was delivered, and is used up by its first answer, also by one that is denied.
  */
 #include "bus/router.h"
 
 #include "bus/outcome.h"
 #include "bus/sightings.h"
 
-/* What stands for a connection that has no unique name yet, as with the reference implementation. */
+/*
+ * What stands for a connection that has no unique name yet, as with the reference implementation.
+ */
 #define NAME_BEFORE_HELLO ":not.active.yet"
 
 /* One message on its way. */
 typedef struct Trip Trip;
 struct Trip {
         Bus *bus;
-        Connection *sender;         /* NULL: the bus */
-        Connection *addressed;      /* owner of the destination; NULL: none, or the driver */
+        Connection *sender;    /* NULL: the bus */
+        Connection *addressed; /* owner of the destination; NULL: none, or the driver */
         const Message *message;
-        const MessageStamp *stamp;  /* of the sender */
-        RouterFilter filter;        /* NULL: everybody may have it */
+        const MessageStamp *stamp; /* of the sender */
+        RouterFilter filter;       /* NULL: everybody may have it */
         void *filter_user;
-        PolicyVerdict verdict;      /* of the last question */
+        PolicyVerdict verdict; /* of the last question */
 };
 
 static const PolicySubject *subject_of(const Connection *connection) {
@@ -74,14 +76,16 @@ static MatchQuery match_query(const Trip *trip) {
         return (MatchQuery){ .message = &trip->message->view,
                              .sender_unique = unique_of(trip->sender),
                              .sender_names = trip->sender ? &trip->sender->names.set : NULL,
-                             .receiver_names = trip->addressed ? &trip->addressed->names.set : NULL };
+                             .receiver_names =
+                                     trip->addressed ? &trip->addressed->names.set : NULL };
 }
 
 static void found_monitor(MatchOwner *owner, void *user) {
         Connection *monitor = CONTAINER_OF(owner, Connection, matches);
         Trip *trip = user;
 
-        if (monitor->state == CONNECTION_MONITOR && (!trip->message->fds || connection_can_receive_fds(monitor)))
+        if (monitor->state == CONNECTION_MONITOR &&
+            (!trip->message->fds || connection_can_receive_fds(monitor)))
                 show_to(trip, monitor);
 }
 
@@ -197,7 +201,8 @@ static bool is_reply(const MessageView *view) {
 }
 
 static bool expects_reply(const MessageView *view) {
-        return view->type == MESSAGE_TYPE_METHOD_CALL && !(view->flags & MESSAGE_FLAG_NO_REPLY_EXPECTED);
+        return view->type == MESSAGE_TYPE_METHOD_CALL &&
+               !(view->flags & MESSAGE_FLAG_NO_REPLY_EXPECTED);
 }
 
 static Outcome reserve_reply(Trip *trip) {
@@ -246,8 +251,9 @@ static Outcome refuse_reply(Trip *trip, ReplySlot *slot) {
         if (trip->verdict.layer != POLICY_LAYER_CONTAINER)
                 return OUTCOME_DENIED;
         if (serial != 0)
-                router_send_error_for(trip->bus, trip->addressed, serial, ERROR_ACCESS_DENIED,
-                                      "The reply was denied by the container layer of the bus policy");
+                router_send_error_for(
+                        trip->bus, trip->addressed, serial, ERROR_ACCESS_DENIED,
+                        "The reply was denied by the container layer of the bus policy");
         return OUTCOME_OK;
 }
 
@@ -255,7 +261,8 @@ static Outcome send_reply(Trip *trip) {
         Replies *replies = &trip->bus->replies;
         ReplySlot *slot = replies_find(replies, &trip->addressed->replies, &trip->sender->replies,
                                        trip->message->view.reply_serial);
-        PolicyQuery query = { .receiver = &trip->addressed->subject, .reply_expected = slot != NULL };
+        PolicyQuery query = { .receiver = &trip->addressed->subject,
+                              .reply_expected = slot != NULL };
 
         if (!decide(trip, &query))
                 return refuse_reply(trip, slot);
@@ -299,7 +306,8 @@ static Outcome activate(Trip *trip) {
         const MessageView *view = &trip->message->view;
         PolicyQuery query = { .activation = true };
 
-        if ((view->flags & MESSAGE_FLAG_NO_AUTO_START) || !bus->hooks.can_activate(bus, view->destination))
+        if ((view->flags & MESSAGE_FLAG_NO_AUTO_START) ||
+            !bus->hooks.can_activate(bus, view->destination))
                 return OUTCOME_NO_OWNER;
         if (!decide(trip, &query))
                 return trip->verdict.hidden ? OUTCOME_NO_OWNER : OUTCOME_DENIED;
@@ -358,7 +366,8 @@ static Outcome to_driver(Trip *trip) {
         return OUTCOME_OK;
 }
 
-/* A signal is for whom it concerns; a call without destination is for the one at the other end of the socket. */
+/* A signal is for whom it concerns; a call without destination is for the one at the other end of
+ * the socket. */
 static Outcome to_nobody(Trip *trip) {
         switch (trip->message->view.type) {
         case MESSAGE_TYPE_SIGNAL:
@@ -394,7 +403,8 @@ static void report_outcome(Trip *trip, Outcome outcome) {
         else if (outcome == OUTCOME_QUEUE_FULL)
                 report_limit(trip, "max_outgoing_bytes", limits->max_outgoing_bytes);
         if (outcome == OUTCOME_TOO_MANY_CALLS)
-                report_limit(trip, "max_replies_per_connection", limits->max_replies_per_connection);
+                report_limit(trip, "max_replies_per_connection",
+                             limits->max_replies_per_connection);
 }
 
 static void answer(Trip *trip, Outcome outcome) {
@@ -483,7 +493,9 @@ static uint32_t broadcast_serial(Bus *bus) {
 
 static void send_own(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body) {
         Message message;
-        Trip trip = { .bus = bus, .addressed = receiver, .message = &message, .stamp = &bus->stamp };
+        Trip trip = {
+                .bus = bus, .addressed = receiver, .message = &message, .stamp = &bus->stamp
+        };
 
         capture_now(bus);
         writer_finish(body, header, &message);
@@ -533,8 +545,8 @@ void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, cons
                  &body);
 }
 
-void router_send_error(Bus *bus, Connection *receiver, const MessageView *call, const char *error_name,
-                       const char *text) {
+void router_send_error(Bus *bus, Connection *receiver, const MessageView *call,
+                       const char *error_name, const char *text) {
         if (connection_is_contained(receiver) && !expects_reply(call))
                 return;
         router_send_error_for(bus, receiver, call->serial, error_name, text);
@@ -576,8 +588,8 @@ void router_request_start(Bus *bus, Connection *starter, const MessageHeader *he
         message_clear(&message);
 }
 
-void router_broadcast_signal(Bus *bus, const char *interface, const char *member, Writer *body, RouterFilter filter,
-                             void *user) {
+void router_broadcast_signal(Bus *bus, const char *interface, const char *member, Writer *body,
+                             RouterFilter filter, void *user) {
         Message message;
         Trip trip = { .bus = bus,
                       .message = &message,

@@ -18,40 +18,46 @@ void router_route(Bus *bus, Connection *sender, const Message *message);
  */
 void router_send_return(Bus *bus, Connection *receiver, const MessageView *call, Writer *body);
 
-/** router_send_return_for() - the same when only the serial of a call that expects an answer is left */
+/** router_send_return_for() - the same when only the serial of a call that expects an answer is
+ * left */
 void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Writer *body);
 
 /**
  * router_send_error() - an error of the bus in answer to @call
  *
- * As in the reference implementation also to messages that expect no reply, but for contained senders: those
- * would learn from it what is hidden from them.
+ * As in the reference implementation also to messages that expect no reply, but for contained
+ * senders: those would learn from it what is hidden from them.
  */
-void router_send_error(Bus *bus, Connection *receiver, const MessageView *call, const char *error_name,
-                       const char *text);
+void router_send_error(Bus *bus, Connection *receiver, const MessageView *call,
+                       const char *error_name, const char *text);
 
 /** router_send_error_for() - the same when only the serial of the call is left */
-void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, const char *error_name, const char *text);
+void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, const char *error_name,
+                           const char *text);
 
-/** router_send_signal() - a signal of org.freedesktop.DBus to one connection (NameAcquired, NameLost) */
+/** router_send_signal() - a signal of org.freedesktop.DBus to one connection (NameAcquired,
+ * NameLost) */
 void router_send_signal(Bus *bus, Connection *receiver, const char *member, Writer *body);
 
 /* May a connection get this broadcast of the bus? For what contained connections must not learn. */
 typedef bool (*RouterFilter)(Connection *receiver, void *user);
 
-/** router_broadcast_signal() - a signal of the bus to all whose match rules ask for it; @filter NULL: everybody */
-void router_broadcast_signal(Bus *bus, const char *interface, const char *member, Writer *body, RouterFilter filter,
-                             void *user);
+/** router_broadcast_signal() - a signal of the bus to all whose match rules ask for it; @filter
+ * NULL: everybody */
+void router_broadcast_signal(Bus *bus, const char *interface, const char *member, Writer *body,
+                             RouterFilter filter, void *user);
 
 /**
- * router_deliver() - a message that was parked until its destination appeared; re-enters at the verdict
+ * router_deliver() - a message that was parked until its destination appeared; re-enters at the
+ * verdict
  * @sender: still open; NULL: it is gone by now
  *
  * The sender gets an error when the verdict refuses, as if it had sent the message now.
  */
 void router_deliver(Bus *bus, Connection *sender, const Message *message);
 
-/** router_call() - a method call of the bus itself to @receiver (systemd activation, agents); no reply is waited for */
+/** router_call() - a method call of the bus itself to @receiver (systemd activation, agents); no
+ * reply is waited for */
 void router_call(Bus *bus, Connection *receiver, const MessageHeader *header, Writer *body);
 
 /**

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One small node per pair, in a hash table of the bus for the question and in a list of each of the two for
- * the end:
+ * One small node per pair, in a hash table of the bus for the question and in a list of each of the
+ * two for the end:
  *
  *      Bus.sightings:  hash(observer, seen) -> Sighting
  *      observer->sees:    list of Sighting
  *      seen->seen_by:     list of Sighting
  *
- * A sender can make at most one node per contained connection, and only by a message that was delivered.
+ * A sender can make at most one node per contained connection, and only by a message that was
+ * delivered.
  */
 #include "bus/sightings.h"
 
 typedef struct Sighting {
-        HashNode node;      /* in Bus.sightings */
-        ListNode sees;      /* in observer->sees */
-        ListNode seen_by;   /* in seen->seen_by */
+        HashNode node;    /* in Bus.sightings */
+        ListNode sees;    /* in observer->sees */
+        ListNode seen_by; /* in seen->seen_by */
         const Connection *observer, *seen;
 } Sighting;
 

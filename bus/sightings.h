@@ -7,7 +7,8 @@
 
 #include "bus/connection.h"
 
-/** sightings_add() - @seen has sent a call or a unicast signal to @observer, which is contained; O(1), again does nothing */
+/** sightings_add() - @seen has sent a call or a unicast signal to @observer, which is contained;
+ * O(1), again does nothing */
 void sightings_add(Connection *observer, Connection *seen);
 
 /** sightings_has() - whether it ever did, and is still there; O(1) */

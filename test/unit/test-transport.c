@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One transport between two plain sockets: the test writes what a client would, and reads what a receiver gets.
- * Every case ends with all charges refunded.
+ * One transport between two plain sockets: the test writes what a client would, and reads what a
+ * receiver gets. Every case ends with all charges refunded.
  */
 #include "wire/transport.h"
 #include "wire/writer.h"
@@ -18,12 +18,14 @@ typedef struct End {
         int peer; /* the client's end */
 } End;
 
-static const QuotaLimits roomy = { .max = { 1u << 30, 1000, 1u << 30, 1000, 100, 100, 100, 100, 100 } };
+static const QuotaLimits roomy = { .max = { 1u << 30, 1000, 1u << 30, 1000, 100, 100, 100, 100,
+                                            100 } };
 
 static void end_init(End *end, const QuotaLimits *limits) {
         int fds[2];
 
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), ==, 0);
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), ==,
+                        0);
         quota_init(&end->quota, NULL, limits, 1);
         transport_init(&end->transport, fds[0], &end->quota);
         end->transport.reads_fds = true;
@@ -40,7 +42,8 @@ static void end_clear(End *end) {
 /* Whom messages are addressed to; NULL: to whoever wants them. */
 static const char *destination = ":1.9";
 
-/* A signal with a byte array of @n_body bytes, as a client sends it; @serial tells messages apart. */
+/* A signal with a byte array of @n_body bytes, as a client sends it; @serial tells messages apart.
+ */
 static void make_message(Message *ret_message, uint32_t serial, size_t n_body, int fd) {
         g_auto(Writer) body;
         size_t mark;
@@ -127,11 +130,12 @@ static void test_cut_anywhere(gconstpointer data) {
                         while (transport_read(&end.transport, &arena) == TRANSPORT_OK) {
                                 while (transport_next(&end.transport, &in) == TRANSPORT_OK) {
                                         n_messages++;
-                                        g_assert_cmpmem(in.view.bytes, in.view.n_bytes, out.view.bytes,
-                                                        out.view.n_bytes);
+                                        g_assert_cmpmem(in.view.bytes, in.view.n_bytes,
+                                                        out.view.bytes, out.view.n_bytes);
                                         message_clear(&in);
                                 }
-                                g_assert_cmpint(transport_read_done(&end.transport), ==, TRANSPORT_OK);
+                                g_assert_cmpint(transport_read_done(&end.transport), ==,
+                                                TRANSPORT_OK);
                         }
                         g_assert_cmpuint(n_messages, ==, half);
                         input_arena_reset(&arena);
@@ -142,7 +146,8 @@ static void test_cut_anywhere(gconstpointer data) {
         input_arena_clear(&arena);
 }
 
-/* What comes behind a large message, in the same read as its end, is not lost and not delivered before it. */
+/* What comes behind a large message, in the same read as its end, is not lost and not delivered
+ * before it. */
 static void test_behind_large(void) {
         InputArena arena;
         Message large, small, in;
@@ -249,7 +254,8 @@ static void test_large_over_share(void) {
 static bool is_same_file(int a, int b) {
         struct stat sa, sb;
 
-        return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_ino == sb.st_ino && sa.st_dev == sb.st_dev;
+        return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_ino == sb.st_ino &&
+               sa.st_dev == sb.st_dev;
 }
 
 static void send_with_fd(int to, const Message *message, int fd) {
@@ -321,7 +327,8 @@ static void test_missing_fds(void) {
 
 /* --- output --- */
 
-/* Reads what came at @end's peer into another transport and checks that serials go on from *@serial. */
+/* Reads what came at @end's peer into another transport and checks that serials go on from
+ * *@serial. */
 static void expect_serials(End *end, Transport *reader, uint32_t *serial, uint32_t until) {
         InputArena arena;
         Message in;
@@ -350,7 +357,8 @@ static void reader_init_at(End *end, Transport *reader, Quota *quota) {
         end->peer = -1;
 }
 
-/* Small and large, copied and shared, in one turn and into a full socket: all arrive, in order, once. */
+/* Small and large, copied and shared, in one turn and into a full socket: all arrive, in order,
+ * once. */
 static void test_order_through_congestion(void) {
         static const size_t sizes[] = { 0, 100, 9000, 40000, 300000, 16, 8192, 8193 };
         uint32_t sent = 0, received = 0;
@@ -366,9 +374,10 @@ static void test_order_through_congestion(void) {
                         Message message;
 
                         make_message(&message, ++sent, sizes[(i + turn) % G_N_ELEMENTS(sizes)], -1);
-                        g_assert_true(transport_append(&end.transport, &message, stamp(), STAMP_SENDER,
-                                                       &sender.transport));
-                        /* a body without a payload of its own is only there until the end of the turn */
+                        g_assert_true(transport_append(&end.transport, &message, stamp(),
+                                                       STAMP_SENDER, &sender.transport));
+                        /* a body without a payload of its own is only there until the end of the
+                         * turn */
                         if (turn % 2)
                                 g_clear_pointer(&message.payload, payload_unref);
                         else
@@ -391,7 +400,8 @@ static void test_order_through_congestion(void) {
         transport_trim();
 }
 
-/* Bodies that lie in memory which is used again after the turn are copied when the socket is full. */
+/* Bodies that lie in memory which is used again after the turn are copied when the socket is full.
+ */
 static void test_borrowed_body_is_kept(void) {
         Message message;
         Transport reader;
@@ -443,7 +453,8 @@ static void test_full_queue_refuses(void) {
         end_clear(&end);
 }
 
-/* One sender cannot fill a queue, nor can many of one user, and there is room for the next one always. */
+/* One sender cannot fill a queue, nor can many of one user, and there is room for the next one
+ * always. */
 static void test_fair_shares(void) {
         static const QuotaLimits tight = { .max = { 1u << 30, 10, 1000000, 10, 1, 1, 1, 1, 1 } };
         uint64_t before, after;
@@ -452,7 +463,8 @@ static void test_fair_shares(void) {
         end_init(&end, &tight);
         for (unsigned i = 0; i < G_N_ELEMENTS(senders); i++) {
                 end_init(&senders[i], &tight);
-                senders[i].transport.account = (ShareAccount){ .user = i < 4 ? 1000 : 1001, .sender = i };
+                senders[i].transport.account =
+                        (ShareAccount){ .user = i < 4 ? 1000 : 1001, .sender = i };
         }
         before = fill(&end, &senders[0].transport, 1000);
         g_assert_cmpuint(before, >, 370000);
@@ -514,7 +526,8 @@ static void test_unread_answers(void) {
         end_init(&end, &tight);
         make_message(&message, 1, 30000, -1);
         while (!transport_owes_too_much(&end.transport)) {
-                g_assert_true(transport_append(&end.transport, &message, stamp(), STAMP_SENDER, NULL));
+                g_assert_true(
+                        transport_append(&end.transport, &message, stamp(), STAMP_SENDER, NULL));
                 g_assert_cmpint(transport_flush(&end.transport), ==, TRANSPORT_OK);
                 g_assert_false(transport_queue_is_full(&end.transport));
         }
@@ -543,7 +556,8 @@ static void test_sender_owes(void) {
         end_clear(&sender);
 }
 
-/* However many receivers do not read, a broadcast never counts against its sender, and is dropped where it is too much. */
+/* However many receivers do not read, a broadcast never counts against its sender, and is dropped
+ * where it is too much. */
 static void test_broadcast_is_not_owed(void) {
         static const QuotaLimits tight = { .max = { 50000, 10, 100000, 10, 1, 1, 1, 1, 1 } };
         unsigned n_dropped = 0;
@@ -560,7 +574,8 @@ static void test_broadcast_is_not_owed(void) {
                 for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
                         Transport *to = &ends[i].transport;
 
-                        n_dropped += !transport_append(to, &message, stamp(), STAMP_SENDER, &sender.transport);
+                        n_dropped += !transport_append(to, &message, stamp(), STAMP_SENDER,
+                                                       &sender.transport);
                         g_assert_cmpint(transport_flush(to), ==, TRANSPORT_OK);
                 }
         g_assert_cmpuint(n_dropped, >, 0);
@@ -587,7 +602,8 @@ static void test_fds_go_with_message(void) {
         make_message(&plain, 1, 10, -1);
         make_message(&with, 2, 10, STDERR_FILENO);
         for (unsigned i = 0; i < 3; i++) {
-                g_assert_true(transport_append(&end.transport, &plain, stamp(), STAMP_SENDER, NULL));
+                g_assert_true(
+                        transport_append(&end.transport, &plain, stamp(), STAMP_SENDER, NULL));
                 g_assert_true(transport_append(&end.transport, &with, stamp(), STAMP_SENDER, NULL));
         }
         g_assert_cmpint(transport_flush(&end.transport), ==, TRANSPORT_OK);
@@ -628,7 +644,8 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/wire/transport/pipelined", test_pipelined);
         g_test_add_data_func("/wire/transport/cut-small", GSIZE_TO_POINTER(5), test_cut_anywhere);
-        g_test_add_data_func("/wire/transport/cut-large", GSIZE_TO_POINTER(100000), test_cut_anywhere);
+        g_test_add_data_func("/wire/transport/cut-large", GSIZE_TO_POINTER(100000),
+                             test_cut_anywhere);
         g_test_add_func("/wire/transport/behind-large", test_behind_large);
         g_test_add_func("/wire/transport/garbage", test_garbage);
         g_test_add_func("/wire/transport/too-long", test_too_long);
