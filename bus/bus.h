@@ -37,8 +37,8 @@ typedef struct BusHooks {
         void (*connection_gone)(Bus *bus, Connection *connection);
         /* a place among the connections before Hello is free again */
         void (*place_free)(Bus *bus);
-        /* whether a name that nobody owns can be started */
-        bool (*can_activate)(Bus *bus, WireString name);
+        /* whether a name that nobody owns can be started, and with which LSM label (NULL: not known) */
+        bool (*can_activate)(Bus *bus, WireString name, const char **ret_assumed_label);
         /* a message to such a name, which the verdict let through: parks it until it has an owner
          */
         void (*activate)(Bus *bus, Connection *sender, const Message *message);

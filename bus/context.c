@@ -63,11 +63,12 @@ static void connection_gone(Bus *bus, Connection *connection) {
 }
 
 /* Looking for the name may have read service files that say something else about containers. */
-static bool can_activate(Bus *bus, WireString name) {
-        bool can = activation_has(bus->activation, name);
+static bool can_activate(Bus *bus, WireString name, const char **ret_assumed_label) {
+        const ServiceFile *file = activation_find(bus->activation, name);
 
+        *ret_assumed_label = file ? file->apparmor_label : NULL;
         opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
-        return can;
+        return file != NULL;
 }
 
 static void activate(Bus *bus, Connection *sender, const Message *message) {

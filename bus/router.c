@@ -307,7 +307,7 @@ static Outcome activate(Trip *trip) {
         PolicyQuery query = { .activation = true };
 
         if ((view->flags & MESSAGE_FLAG_NO_AUTO_START) ||
-            !bus->hooks.can_activate(bus, view->destination))
+            !bus->hooks.can_activate(bus, view->destination, &query.assumed_label))
                 return OUTCOME_NO_OWNER;
         if (!decide(trip, &query))
                 return trip->verdict.hidden ? OUTCOME_NO_OWNER : OUTCOME_DENIED;
