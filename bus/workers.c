@@ -21,8 +21,14 @@ typedef struct Desk {
         unsigned n_refs;   /* the Workers and every thread; under the lock, as all that follows */
         ListNode finished; /* WorkerJob.node */
         int event_fd;      /* owned */
-        bool closed;       /* nobody reads it any more */
+        struct Desk *next; /* in the list of those that nobody reads any more */
 } Desk;
+
+/*
+ * Desks of buses that have ended before their threads. What such a thread finishes stays here: whoever it was for is
+ * gone, and nobody else may free it.
+ */
+static Desk *left_behind;
 
 struct Workers {
         Loop *loop; /* borrowed */
@@ -55,10 +61,8 @@ static void *run_shift(void *user) {
 
         shift->job->work(shift->job);
         g_mutex_lock(&desk->lock);
-        if (!desk->closed) {
-                list_append(&desk->finished, &shift->job->node);
-                (void)eventfd_write(desk->event_fd, 1);
-        }
+        list_append(&desk->finished, &shift->job->node);
+        (void)eventfd_write(desk->event_fd, 1);
         g_mutex_unlock(&desk->lock);
         desk_unref(desk);
         g_free(shift);
@@ -113,10 +117,12 @@ void workers_free(Workers *workers) {
         if (!workers)
                 return;
         loop_remove(workers->loop, &workers->source);
-        g_mutex_lock(&workers->desk->lock);
-        workers->desk->closed = true;
-        g_mutex_unlock(&workers->desk->lock);
-        desk_unref(workers->desk);
+        if (workers->n_at_work == 0) {
+                desk_unref(workers->desk);
+        } else {
+                workers->desk->next = left_behind;
+                left_behind = workers->desk;
+        }
         g_free(workers);
 }
 

@@ -51,6 +51,7 @@ static void failed(void *host, uint64_t caller_id, uint32_t serial, const char *
         g_ptr_array_add(fixture->told,
                         g_strdup_printf("failed %d %u %s", (int)caller_id, serial, error_name));
         g_free(fixture->last_text);
+        g_free(fixture->last_limit);
         fixture->last_text = g_strdup(text);
 }
 
@@ -160,6 +161,7 @@ static void tear_down(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         g_clear_pointer(&bus->environment, g_hash_table_unref);
         g_ptr_array_unref(fixture->told);
         g_free(fixture->last_text);
+        g_free(fixture->last_limit);
         end_children(fixture);
         while ((name = g_dir_read_name(folder))) {
                 g_autofree char *path = g_build_filename(fixture->folder, name, NULL);
