@@ -64,10 +64,13 @@ static void connection_gone(Bus *bus, Connection *connection) {
 
 /* Looking for the name may have read service files that say something else about containers. */
 static bool can_activate(Bus *bus, WireString name, const char **ret_assumed_label) {
-        const ServiceFile *file = activation_find(bus->activation, name);
+        const ServiceFile *file;
 
-        *ret_assumed_label = file ? file->apparmor_label : NULL;
+        (void)activation_find(bus->activation, name);
         opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
+        /* found again: the files of before may be gone by now */
+        file = activation_find(bus->activation, name);
+        *ret_assumed_label = file ? file->apparmor_label : NULL;
         return file != NULL;
 }
 

@@ -185,6 +185,8 @@ int main(int argc, char **argv) {
 
         daemonize_open_standard();
         signal(SIGPIPE, SIG_IGN);
+        /* where it was inherited as ignored, nobody could tell how a service ended */
+        signal(SIGCHLD, SIG_DFL);
         if (!options_parse(argc, argv, &program.options, &error)) {
                 fprintf(stderr, "%s\n%s", error->message, options_get_usage());
                 return EXIT_FAILURE;

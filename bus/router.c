@@ -248,12 +248,13 @@ static Outcome refuse_reply(Trip *trip, ReplySlot *slot) {
         /* a denied answer was the answer: there will be no second try */
         if (slot)
                 replies_consume(&trip->bus->replies, slot);
-        if (trip->verdict.layer != POLICY_LAYER_CONTAINER)
+        if (trip->verdict.layer != POLICY_LAYER_CONTAINER &&
+            !connection_is_contained(trip->sender) && !connection_is_contained(trip->addressed))
                 return OUTCOME_DENIED;
         if (serial != 0)
                 router_send_error_for(
                         trip->bus, trip->addressed, serial, ERROR_ACCESS_DENIED,
-                        "The reply was denied by the container layer of the bus policy");
+                        "The reply was denied by the policy of the bus");
         return OUTCOME_OK;
 }
 

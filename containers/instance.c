@@ -88,6 +88,8 @@ bool instance_allows_uid(const Instance *instance, uid_t uid) {
 }
 
 bool instance_is_managed_by(const Instance *instance, uid_t uid, uid_t bus_uid) {
+        if (uid == IDENTITY_NO_UID)
+                return false;
         return uid == instance->creator->uid || uid == 0 || uid == bus_uid;
 }
 
