@@ -51,7 +51,6 @@ static void failed(void *host, uint64_t caller_id, uint32_t serial, const char *
         g_ptr_array_add(fixture->told,
                         g_strdup_printf("failed %d %u %s", (int)caller_id, serial, error_name));
         g_free(fixture->last_text);
-        g_free(fixture->last_limit);
         fixture->last_text = g_strdup(text);
 }
 
