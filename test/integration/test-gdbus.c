@@ -214,6 +214,7 @@ static void test_signal(World *world, const void *data G_GNUC_UNUSED) {
                 ask(world, IFACE, "Emit", g_variant_new("(s)", "by signal"), &error);
 
         g_assert_no_error(error);
+        g_assert_nonnull(reply);
         while (!got)
                 g_main_context_iteration(NULL, TRUE);
         g_assert_cmpstr(got, ==, "by signal");
