@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Makes sense of server addresses. The grammar and its escaping are libdbus's; which of its
- * addresses a bus can listen on is said here.
- */
+/* Makes sense of server addresses: which of them a bus can listen on. */
 #include "bus/address.h"
 
-#include <dbus/dbus.h>
 #include <string.h>
+
+#include "wire/address-entry.h"
 
 #define SUPPORTED                                                                                  \
         "this bus listens on unix:path=, unix:abstract=, unix:dir=, unix:tmpdir=, "                \
@@ -24,11 +22,9 @@ static const struct {
 };
 
 char *address_print(const char *key, const char *value) {
-        char *escaped = dbus_address_escape_value(value);
-        char *text = g_strdup_printf("unix:%s=%s", key, escaped);
+        g_autofree char *escaped = address_value_escape(value);
 
-        dbus_free(escaped);
-        return text;
+        return g_strdup_printf("unix:%s=%s", key, escaped);
 }
 
 void address_free(Address *address) {
@@ -63,12 +59,12 @@ static Address *parse_runtime(const char *value) {
         return make_address(ADDRESS_PATH, text, path);
 }
 
-static Address *parse_unix(DBusAddressEntry *entry) {
+static Address *parse_unix(const AddressEntry *entry) {
         Address *address = NULL;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(unix_keys); i++) {
                 const char *key = unix_keys[i].key,
-                           *value = dbus_address_entry_get_value(entry, key);
+                           *value = g_hash_table_lookup(entry->values, key);
 
                 if (!value)
                         continue;
@@ -88,33 +84,27 @@ static Address *parse_unix(DBusAddressEntry *entry) {
                                       "one of path, abstract, dir, tmpdir and runtime is needed");
 }
 
-static Address *parse_entry(DBusAddressEntry *entry) {
-        const char *method = dbus_address_entry_get_method(entry);
+static Address *parse_entry(const AddressEntry *entry) {
+        const char *transport = entry->transport;
 
-        if (strcmp(method, "unix") == 0)
+        if (strcmp(transport, "unix") == 0)
                 return parse_unix(entry);
-        if (strcmp(method, "systemd") == 0)
+        if (strcmp(transport, "systemd") == 0)
                 return make_address(ADDRESS_SYSTEMD, g_strdup("systemd:"), NULL);
-        return make_address(ADDRESS_UNSUPPORTED, g_strdup_printf("%s:", method), SUPPORTED);
+        return make_address(ADDRESS_UNSUPPORTED, g_strdup_printf("%s:", transport), SUPPORTED);
 }
 
 GPtrArray *address_parse_all(const char *text, GError **error) {
         g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(free_element);
-        DBusError reason = DBUS_ERROR_INIT;
-        DBusAddressEntry **entries;
-        int n_entries;
+        const char *reason;
+        g_autoptr(GPtrArray) entries = address_entries_parse(text, &reason);
 
-        if (!dbus_parse_address(text, &entries, &n_entries, &reason)) {
-                g_autofree char *message = g_strdup(reason.message);
-
-                /* some of libdbus's end in a newline */
+        if (!entries) {
                 g_set_error(error, ADDRESS_ERROR, ADDRESS_ERROR_SYNTAX,
-                            "\"%s\" is not an address: %s", text, g_strchomp(message));
-                dbus_error_free(&reason);
+                            "\"%s\" is not an address: %s", text, reason);
                 return NULL;
         }
-        for (int i = 0; i < n_entries; i++)
-                g_ptr_array_add(addresses, parse_entry(entries[i]));
-        dbus_address_entries_free(entries);
+        for (unsigned i = 0; i < entries->len; i++)
+                g_ptr_array_add(addresses, parse_entry(entries->pdata[i]));
         return g_steal_pointer(&addresses);
 }

@@ -8,9 +8,8 @@
  */
 #include "bus/driver-introspect.h"
 
+#include "base/machine-id.h"
 #include "bus/driver.h"
-
-#include <dbus/dbus.h>
 
 /* --- Introspectable --- */
 
@@ -166,17 +165,13 @@ static bool ping(MethodCall *call G_GNUC_UNUSED, void *user G_GNUC_UNUSED) {
 }
 
 static bool get_machine_id(MethodCall *call, void *user G_GNUC_UNUSED) {
-        DBusError error = DBUS_ERROR_INIT;
-        char *id = dbus_try_get_local_machine_id(&error);
+        g_autoptr(GError) error = NULL;
+        g_autofree char *id = machine_id_read(&error);
 
-        if (!id) {
-                method_fail(call, ERROR_FILE_NOT_FOUND, "This machine has no id: %s",
-                            error.message);
-                dbus_error_free(&error);
-                return false;
-        }
+        if (!id)
+                return method_fail(call, ERROR_FILE_NOT_FOUND, "This machine has no id: %s",
+                                   error->message);
         writer_add_string(call->reply, id);
-        dbus_free(id);
         return true;
 }
 

@@ -31,7 +31,7 @@ AS_CASE([$enable_$1], [yes|no], [], [AC_MSG_ERROR([--enable-$1 takes yes or no])
 AC_DEFUN([CONDUCTOR_FOLDER], [
 AC_ARG_WITH([$1],
             [AS_HELP_STRING([--with-$1=DIR|no], [folder for $3 @<:@PREFIX/lib/$2@:>@])],
-            [], [with_$1=yes])
+            [], [with_$1=$with_systemd])
 AS_CASE([$with_$1],
         [yes], [$1='${prefix}/lib/$2'],
         [no], [$1=],
