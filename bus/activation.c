@@ -56,7 +56,7 @@ typedef struct Waiter {
         ListNode of_pending, of_caller;
         Pending *pending;   /* borrowed */
         Connection *caller; /* borrowed; open */
-        uint32_t serial;
+        CallRef call;
         Message *message; /* owned; NULL: StartServiceByName */
 } Waiter;
 
@@ -194,6 +194,14 @@ static ListNode *waiters_of(Connection *connection) {
         return connection->activation_data;
 }
 
+static Waiter *waiter_new(Connection *caller, const MessageView *call) {
+        Waiter *waiter = g_new0(Waiter, 1);
+
+        waiter->caller = caller;
+        waiter->call = call_ref_of(caller->id, call);
+        return waiter;
+}
+
 /* The first one is counted with its pending. */
 static void waiter_add(Pending *pending, Waiter *waiter) {
         waiter->pending = pending;
@@ -263,7 +271,7 @@ static void fail_waiters(Pending *pending, ListNode *list, const char *error_nam
         Waiter *waiter;
 
         while ((waiter = pop_waiter(list))) {
-                host->failed(host->host, waiter->caller->id, waiter->serial, error_name, text);
+                host->failed(host->host, &waiter->call, error_name, text);
                 waiter_free(waiter);
         }
 }
@@ -312,7 +320,7 @@ static void pending_succeed(Pending *pending) {
         log_message(LOG_LEVEL_DEBUG, "Service %s was started", pending->name);
         g_hash_table_remove(pending->activation->pending, pending->name);
         while ((waiter = pop_waiter(&pending->starts))) {
-                host->started(host->host, waiter->caller->id, waiter->serial);
+                host->started(host->host, &waiter->call);
                 waiter_free(waiter);
         }
         while ((waiter = pop_waiter(&pending->messages))) {
@@ -442,7 +450,7 @@ static bool refuse(Activation *activation, const Waiter *waiter, const char *err
                    const char *text) {
         const ActivationHost *host = &activation->host;
 
-        host->failed(host->host, waiter->caller->id, waiter->serial, error_name, text);
+        host->failed(host->host, &waiter->call, error_name, text);
         return false;
 }
 
@@ -525,19 +533,15 @@ static void wait_for(Activation *activation, Waiter *waiter, const char *name,
 }
 
 void activation_start_message(Activation *activation, Connection *caller, const Message *message) {
-        Waiter *waiter = g_new0(Waiter, 1);
+        Waiter *waiter = waiter_new(caller, &message->view);
 
-        waiter->caller = caller;
-        waiter->serial = message->view.serial;
         wait_for(activation, waiter, message->view.destination.data, message);
 }
 
-void activation_start_service(Activation *activation, Connection *caller, uint32_t serial,
+void activation_start_service(Activation *activation, Connection *caller, const MessageView *call,
                               WireString name) {
-        Waiter *waiter = g_new0(Waiter, 1);
+        Waiter *waiter = waiter_new(caller, call);
 
-        waiter->caller = caller;
-        waiter->serial = serial;
         wait_for(activation, waiter, name.data, NULL);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bus/bus.h"
+#include "bus/call-ref.h"
 #include "bus/service-file.h"
 #include "policy/config.h"
 
@@ -13,11 +14,10 @@
 typedef struct ActivationHost {
         /* the name has its owner: deliver a parked message; @caller_id may be gone by now */
         void (*deliver)(void *host, uint64_t caller_id, const Message *message);
-        /* answer StartServiceByName of @caller_id: 1 started */
-        void (*started)(void *host, uint64_t caller_id, uint32_t serial);
-        /* the service did not come: error to who waits for @serial */
-        void (*failed)(void *host, uint64_t caller_id, uint32_t serial, const char *error_name,
-                       const char *text);
+        /* answer to the StartServiceByName @call: 1 started */
+        void (*started)(void *host, const CallRef *call);
+        /* the service did not come: error to who made @call */
+        void (*failed)(void *host, const CallRef *call, const char *error_name, const char *text);
         /* ActivatableServicesChanged */
         void (*services_changed)(void *host);
         /* ActivationRequest to org.freedesktop.systemd1; false: nobody owns that name, ask @again
@@ -79,10 +79,10 @@ uint64_t activation_get_generation(const Activation *activation);
 void activation_start_message(Activation *activation, Connection *caller, const Message *message);
 
 /**
- * activation_start_service() - StartServiceByName for a name that has no owner; the answer comes
- * through the host
+ * activation_start_service() - the StartServiceByName @call for a name that has no owner; the
+ * answer comes through the host
  */
-void activation_start_service(Activation *activation, Connection *caller, uint32_t serial,
+void activation_start_service(Activation *activation, Connection *caller, const MessageView *call,
                               WireString name);
 
 /**

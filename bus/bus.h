@@ -47,9 +47,9 @@ typedef struct BusHooks {
         /* a peer may not connect, to the socket of @instance unless that is NULL: to be recorded */
         void (*connect_denied)(Bus *bus, Identity *identity, Instance *instance,
                                const PolicyVerdict *verdict);
-        /* ReloadConfig: the configuration is to be read again; @caller is answered, and goes on,
-         * when that is done */
-        void (*reload)(Bus *bus, Connection *caller, uint32_t serial);
+        /* the ReloadConfig @call: the configuration is to be read again; @caller is answered, and
+         * goes on, when that is done */
+        void (*reload)(Bus *bus, Connection *caller, const MessageView *call);
         /* a contained observer asks for a name: whether it may know it (true when uncontained) */
         bool (*sees_name)(Bus *bus, Connection *observer, WireString name);
 } BusHooks;

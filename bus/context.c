@@ -96,24 +96,17 @@ static void host_deliver(void *host, uint64_t caller_id, const Message *message)
                 router_deliver(bus, caller, message);
 }
 
-static void host_failed(void *host, uint64_t caller_id, uint32_t serial, const char *error_name,
+static void host_failed(void *host, const CallRef *call, const char *error_name,
                         const char *text) {
-        Bus *bus = host;
-        Connection *caller = connection_find_by_id(bus, caller_id);
-
-        if (caller)
-                router_send_error_for(bus, caller, serial, error_name, text);
+        router_send_late_error(host, call, error_name, text);
 }
 
-static void host_started(void *host, uint64_t caller_id, uint32_t serial) {
-        Bus *bus = host;
-        Connection *caller = connection_find_by_id(bus, caller_id);
+static void host_started(void *host, const CallRef *call) {
         g_auto(Writer) body;
 
         writer_init(&body);
         writer_add_u32(&body, START_REPLY_SUCCESS);
-        if (caller)
-                router_send_return_for(bus, caller, serial, &body);
+        router_send_late_return(host, call, &body);
 }
 
 static bool host_ask_systemd(void *host, const char *unit, bool again) {
@@ -144,16 +137,17 @@ static void host_services_changed(void *host) {
 
 /* --- the configuration in force --- */
 
-static void request_reload(Bus *bus, Connection *caller, uint32_t serial) {
+static void request_reload(Bus *bus, Connection *caller, const MessageView *call) {
+        const CallRef later = call_ref_of(caller->id, call);
+
         /* what the caller says next is said under the new configuration */
         connection_hold(caller);
-        reload_request(context_of(bus)->reload, caller->id, serial);
+        reload_request(context_of(bus)->reload, &later);
 }
 
-static void answer_reload(void *user, uint64_t caller_id, uint32_t serial, const char *error) {
+static void answer_reload(void *user, const CallRef *call, const char *error) {
         Bus *bus = user;
-        Connection *caller = connection_find_by_id(bus, caller_id);
-        g_auto(Writer) body = { 0 };
+        Connection *caller = connection_find_by_id(bus, call->caller_id);
 
         if (!caller)
                 return;
@@ -162,11 +156,13 @@ static void answer_reload(void *user, uint64_t caller_id, uint32_t serial, const
                 g_autofree char *text =
                         g_strdup_printf("The configuration stays as it was: %s", error);
 
-                router_send_error_for(bus, caller, serial, ERROR_FAILED, text);
+                router_send_late_error(bus, call, ERROR_FAILED, text);
                 return;
         }
+        g_auto(Writer) body;
+
         writer_init(&body);
-        router_send_return_for(bus, caller, serial, &body);
+        router_send_late_return(bus, call, &body);
 }
 
 /* --- making --- */
@@ -323,7 +319,7 @@ static bool init_reload(Context *context, GError **error) {
 }
 
 void context_reload(Bus *bus) {
-        reload_request(context_of(bus)->reload, 0, 0);
+        reload_request(context_of(bus)->reload, NULL);
 }
 
 /* --- listening --- */

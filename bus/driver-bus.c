@@ -83,8 +83,7 @@ static bool start_service_by_name(MethodCall *call, void *user) {
         if (!may_start(bus, call, name))
                 return false;
         call->answered = true;
-        activation_start_service(bus->activation, call->connection, call->message->view.serial,
-                                 name);
+        activation_start_service(bus->activation, call->connection, &call->message->view, name);
         return true;
 }
 
@@ -92,7 +91,7 @@ static bool reload_config(MethodCall *call, void *user) {
         Bus *bus = user;
 
         call->answered = true;
-        bus->hooks.reload(bus, driver_caller(call), call->message->view.serial);
+        bus->hooks.reload(bus, driver_caller(call), &call->message->view);
         return true;
 }
 

@@ -21,11 +21,6 @@
 #define QUIET_USEC (200u * 1000)
 #define WATCHED (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
 
-typedef struct Request {
-        uint64_t caller_id;
-        uint32_t serial;
-} Request;
-
 typedef struct Reading {
         WorkerJob job;
         Reload *reload; /* borrowed; NULL: it was given up */
@@ -40,7 +35,7 @@ struct Reload {
         const char *path; /* borrowed */
         ReloadHost host;
         Reading *reading;   /* borrowed; NULL: nothing is being read */
-        GArray *now, *next; /* owned; of Request, for this reading and the one after it */
+        GArray *now, *next; /* owned; of CallRef, for this reading and the one after it */
         bool wants_another;
         LoopTimer patience;
         int inotify_fd; /* owned; -1: the kernel gave none */
@@ -63,12 +58,9 @@ static void read_config(WorkerJob *job) {
 static void answer_all(Reload *reload, const char *error) {
         GArray *requests = reload->now;
 
-        reload->now = g_array_new(FALSE, FALSE, sizeof(Request));
-        for (guint i = 0; i < requests->len; i++) {
-                const Request *request = &g_array_index(requests, Request, i);
-
-                reload->host.answer(reload->host.user, request->caller_id, request->serial, error);
-        }
+        reload->now = g_array_new(FALSE, FALSE, sizeof(CallRef));
+        for (guint i = 0; i < requests->len; i++)
+                reload->host.answer(reload->host.user, &g_array_index(requests, CallRef, i), error);
         g_array_unref(requests);
 }
 
@@ -154,11 +146,9 @@ static void begin(Reload *reload) {
                  give_up);
 }
 
-void reload_request(Reload *reload, uint64_t caller_id, uint32_t serial) {
-        const Request request = { .caller_id = caller_id, .serial = serial };
-
-        if (caller_id != 0)
-                g_array_append_val(reload->next, request);
+void reload_request(Reload *reload, const CallRef *call) {
+        if (call)
+                g_array_append_vals(reload->next, call, 1);
         if (reload->reading)
                 reload->wants_another = true;
         else
@@ -199,7 +189,7 @@ static bool is_ours(const Reload *reload, const struct inotify_event *event) {
 }
 
 static void it_is_quiet(LoopTimer *timer) {
-        reload_request(CONTAINER_OF(timer, Reload, quiet), 0, 0);
+        reload_request(CONTAINER_OF(timer, Reload, quiet), NULL);
 }
 
 static void has_changed(Reload *reload, const struct inotify_event *event) {
@@ -258,8 +248,8 @@ Reload *reload_new(Loop *loop, Workers *workers, const char *path, const ReloadH
         reload->workers = workers;
         reload->path = path;
         reload->host = *host;
-        reload->now = g_array_new(FALSE, FALSE, sizeof(Request));
-        reload->next = g_array_new(FALSE, FALSE, sizeof(Request));
+        reload->now = g_array_new(FALSE, FALSE, sizeof(CallRef));
+        reload->next = g_array_new(FALSE, FALSE, sizeof(CallRef));
         reload->folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         reload->source.fd = -1;
         reload->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "bus/call-ref.h"
 #include "bus/workers.h"
 #include "policy/config.h"
 
@@ -14,7 +15,7 @@ typedef struct ReloadHost {
         /* puts @config in force; takes a reference if it wants one */
         void (*apply)(void *user, Config *config);
         /* what was asked for by reload_request() is done; @error NULL: it is in force */
-        void (*answer)(void *user, uint64_t caller_id, uint32_t serial, const char *error);
+        void (*answer)(void *user, const CallRef *call, const char *error);
         void *user;
 } ReloadHost;
 
@@ -27,10 +28,9 @@ void reload_watch(Reload *reload, Config *config);
 
 /**
  * reload_request() - reads the files as they are now
- * @caller_id: whom to answer; 0: nobody
- * @serial:    for the answer
+ * @call: what to answer; NULL: nobody has called
  *
  * The answer comes later, in another turn. Requests that come while files are being read are answered after
  * another reading.
  */
-void reload_request(Reload *reload, uint64_t caller_id, uint32_t serial);
+void reload_request(Reload *reload, const CallRef *call);

@@ -200,11 +200,6 @@ static bool is_reply(const MessageView *view) {
         return view->type == MESSAGE_TYPE_METHOD_RETURN || view->type == MESSAGE_TYPE_ERROR;
 }
 
-static bool expects_reply(const MessageView *view) {
-        return view->type == MESSAGE_TYPE_METHOD_CALL &&
-               !(view->flags & MESSAGE_FLAG_NO_REPLY_EXPECTED);
-}
-
 static Outcome reserve_reply(Trip *trip) {
         Bus *bus = trip->bus;
         uint64_t now = bus->replies.timeout_usec == UINT64_MAX ? 0 : loop_now_usec(bus->loop);
@@ -289,7 +284,7 @@ static Outcome send_unicast(Trip *trip) {
                 return trip->verdict.hidden ? OUTCOME_NO_OWNER : OUTCOME_DENIED;
         if (trip->message->fds && !connection_can_receive_fds(trip->addressed))
                 return OUTCOME_NO_FDS;
-        if (expects_reply(&trip->message->view))
+        if (message_view_expects_reply(&trip->message->view))
                 outcome = send_call(trip);
         else
                 outcome = send_to(trip, trip->addressed) ? OUTCOME_OK : OUTCOME_QUEUE_FULL;
@@ -509,7 +504,7 @@ static const char *destination_of(const Connection *receiver) {
         return receiver->id ? receiver->unique : NAME_BEFORE_HELLO;
 }
 
-void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Writer *body) {
+static void send_return(Bus *bus, Connection *receiver, uint32_t serial, Writer *body) {
         send_own(bus, receiver,
                  &(MessageHeader){ .type = MESSAGE_TYPE_METHOD_RETURN,
                                    .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
@@ -519,15 +514,25 @@ void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Wri
                  body);
 }
 
-void router_send_return(Bus *bus, Connection *receiver, const MessageView *call, Writer *body) {
-        if (expects_reply(call)) {
-                router_send_return_for(bus, receiver, call->serial, body);
+static void answer_call(Bus *bus, Connection *receiver, const CallRef *call, Writer *body) {
+        if (receiver && call->expects_reply) {
+                send_return(bus, receiver, call->serial, body);
                 return;
         }
         if (body) {
                 writer_clear(body);
                 writer_init(body);
         }
+}
+
+void router_send_return(Bus *bus, Connection *receiver, const MessageView *call, Writer *body) {
+        const CallRef now = call_ref_of(receiver->id, call);
+
+        answer_call(bus, receiver, &now, body);
+}
+
+void router_send_late_return(Bus *bus, const CallRef *call, Writer *body) {
+        answer_call(bus, connection_find_by_id(bus, call->caller_id), call, body);
 }
 
 void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, const char *error_name,
@@ -546,11 +551,23 @@ void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, cons
                  &body);
 }
 
-void router_send_error(Bus *bus, Connection *receiver, const MessageView *call,
-                       const char *error_name, const char *text) {
-        if (connection_is_contained(receiver) && !expects_reply(call))
+static void refuse_call(Bus *bus, Connection *receiver, const CallRef *call,
+                        const char *error_name, const char *text) {
+        if (!receiver || (connection_is_contained(receiver) && !call->expects_reply))
                 return;
         router_send_error_for(bus, receiver, call->serial, error_name, text);
+}
+
+void router_send_error(Bus *bus, Connection *receiver, const MessageView *call,
+                       const char *error_name, const char *text) {
+        const CallRef now = call_ref_of(receiver->id, call);
+
+        refuse_call(bus, receiver, &now, error_name, text);
+}
+
+void router_send_late_error(Bus *bus, const CallRef *call, const char *error_name,
+                            const char *text) {
+        refuse_call(bus, connection_find_by_id(bus, call->caller_id), call, error_name, text);
 }
 
 void router_send_signal(Bus *bus, Connection *receiver, const char *member, Writer *body) {

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "bus/call-ref.h"
 #include "bus/connection.h"
 #include "wire/writer.h"
 
@@ -18,9 +19,11 @@ void router_route(Bus *bus, Connection *sender, const Message *message);
  */
 void router_send_return(Bus *bus, Connection *receiver, const MessageView *call, Writer *body);
 
-/** router_send_return_for() - the same when only the serial of a call that expects an answer is
- * left */
-void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Writer *body);
+/**
+ * router_send_late_return() - the same in a later turn; nobody gets it when the caller is gone
+ * @body: empty afterwards
+ */
+void router_send_late_return(Bus *bus, const CallRef *call, Writer *body);
 
 /**
  * router_send_error() - an error of the bus in answer to @call
@@ -31,7 +34,11 @@ void router_send_return_for(Bus *bus, Connection *receiver, uint32_t serial, Wri
 void router_send_error(Bus *bus, Connection *receiver, const MessageView *call,
                        const char *error_name, const char *text);
 
-/** router_send_error_for() - the same when only the serial of the call is left */
+/** router_send_late_error() - the same in a later turn; nobody gets it when the caller is gone */
+void router_send_late_error(Bus *bus, const CallRef *call, const char *error_name,
+                            const char *text);
+
+/** router_send_error_for() - an error for a call with @serial that expects an answer */
 void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, const char *error_name,
                            const char *text);
 

@@ -52,6 +52,11 @@ static inline const uint8_t *message_view_body(const MessageView *view) {
         return view->bytes + view->body_offset;
 }
 
+static inline bool message_view_expects_reply(const MessageView *view) {
+        return view->type == MESSAGE_TYPE_METHOD_CALL &&
+               !(view->flags & MESSAGE_FLAG_NO_REPLY_EXPECTED);
+}
+
 /* Reference counted memory of a message that is kept or shared. */
 typedef struct Payload {
         unsigned n_refs;

@@ -96,16 +96,31 @@ def guid(t, bus):
     return f'guid={own_id}' in bus.address, own_id == connection.guid
 
 
-@difference('no-reply', ['ListNames', 'RequestName'], [])
+QUIET = 'com.example.Quiet'
+# The service is started and ends; its name is taken by who asked.
+QUIET_CALLS = (('ListNames', ''), ('ReloadConfig', ''), ('StartServiceByName', 'su', QUIET, 0),
+               ('RequestName', 'su', QUIET, 0), ('ReleaseName', 's', QUIET))
+
+
+@difference('no-reply', sorted(call[0] for call in QUIET_CALLS), [],
+            extra='  <standard_session_servicedirs/>\n')
 def no_reply(t, bus):
+    folder = os.path.join(bus.runtime, 'dbus-1', 'services')
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, f'{QUIET}.service'), 'w', encoding='utf-8') as out:
+        out.write(f'[D-BUS Service]\nName={QUIET}\nExec=/bin/true\n')
     connection = t.connect(bus)
     asked = {}
-    for member, signature, *body in (('ListNames', ''), ('RequestName', 'su', 'com.example.Quiet',
-                                                         0)):
+    for member, signature, *body in QUIET_CALLS:
         asked[connection.send(rawbus.call(rawbus.BUS, BUS_PATH, rawbus.BUS, member, signature,
-                                          *body,
-                                          flags=rawbus.NO_REPLY))] = member
-    return [asked[m.reply_serial] for m in connection.drain() if m.kind == rawbus.RETURN]
+                                          *body, flags=rawbus.NO_REPLY))] = member
+    # a mistake is told nevertheless
+    connection.send(rawbus.call(rawbus.BUS, BUS_PATH, rawbus.BUS, 'ReleaseName', 's', ':1.1',
+                                flags=rawbus.NO_REPLY))
+    replies = [m for m in connection.drain() if m.kind in (rawbus.RETURN, rawbus.ERROR)]
+    t.equal([m.error for m in replies if m.kind == rawbus.ERROR],
+            ['org.freedesktop.DBus.Error.InvalidArgs'], 'errors')
+    return sorted(asked[m.reply_serial] for m in replies if m.kind == rawbus.RETURN)
 
 
 @difference('no-destination', (None, False), (rawbus.BUS, True))

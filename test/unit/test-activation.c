@@ -34,14 +34,14 @@ static void deliver(void *host, uint64_t caller_id, const Message *message) {
                         g_strdup_printf("deliver %d %u", (int)caller_id, message->view.serial));
 }
 
-static void started(void *host, uint64_t caller_id, uint32_t serial) {
+static void started(void *host, const CallRef *call) {
         Fixture *fixture = host;
 
-        g_ptr_array_add(fixture->told, g_strdup_printf("started %d %u", (int)caller_id, serial));
+        g_ptr_array_add(fixture->told,
+                        g_strdup_printf("started %d %u", (int)call->caller_id, call->serial));
 }
 
-static void failed(void *host, uint64_t caller_id, uint32_t serial, const char *error_name,
-                   const char *text) {
+static void failed(void *host, const CallRef *call, const char *error_name, const char *text) {
         Fixture *fixture = host;
         const char *prefix = "org.freedesktop.DBus.Error.";
 
@@ -49,7 +49,8 @@ static void failed(void *host, uint64_t caller_id, uint32_t serial, const char *
         if (g_str_has_prefix(error_name, prefix))
                 error_name += strlen(prefix);
         g_ptr_array_add(fixture->told,
-                        g_strdup_printf("failed %d %u %s", (int)caller_id, serial, error_name));
+                        g_strdup_printf("failed %d %u %s", (int)call->caller_id, call->serial,
+                                        error_name));
         g_free(fixture->last_text);
         fixture->last_text = g_strdup(text);
 }
@@ -174,7 +175,9 @@ static void tear_down(Fixture *fixture, const void *data G_GNUC_UNUSED) {
 /* --- asking and looking --- */
 
 static void start(Fixture *fixture, unsigned caller, uint32_t serial, const char *name) {
-        activation_start_service(fixture->bus.activation, &fixture->callers[caller - 1], serial,
+        const MessageView call = { .type = MESSAGE_TYPE_METHOD_CALL, .serial = serial };
+
+        activation_start_service(fixture->bus.activation, &fixture->callers[caller - 1], &call,
                                  wire_string(name));
 }
 

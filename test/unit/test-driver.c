@@ -133,11 +133,11 @@ void activation_foreach_news(Activation *activation, void (*visit)(const char *n
         activation_foreach(activation, visit, user);
 }
 
-void activation_start_service(Activation *activation, Connection *caller, uint32_t serial,
+void activation_start_service(Activation *activation, Connection *caller, const MessageView *call,
                               WireString name) {
         g_assert_nonnull(activation);
         g_assert_nonnull(caller);
-        g_assert_cmpuint(serial, !=, 0);
+        g_assert_cmpuint(call->serial, !=, 0);
         g_assert_cmpstr(name.data, ==, "com.example.Startable");
         is_started = true;
 }
@@ -183,10 +183,8 @@ static void denied(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verd
                              verdict->layer == POLICY_LAYER_LIMIT ? "limit" : "container"));
 }
 
-static void reload(Bus *bus, Connection *caller, uint32_t serial) {
-        const MessageView call = { .serial = serial };
-
-        router_send_error(bus, caller, &call, ERROR_FAILED, "x.conf:1: wrong");
+static void reload(Bus *bus, Connection *caller, const MessageView *call) {
+        router_send_error(bus, caller, call, ERROR_FAILED, "x.conf:1: wrong");
 }
 
 static bool sees_nothing(Bus *bus, Connection *observer, WireString name) {
