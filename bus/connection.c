@@ -14,6 +14,7 @@
 #include "bus/connection.h"
 
 #include "base/log.h"
+#include "bus/console.h"
 #include "containers/registry.h"
 #include "policy/service-grants.h"
 
@@ -235,9 +236,12 @@ static Identity *known_identity(const Connection *connection) {
 
 void connection_refresh_policy(Connection *connection) {
         PolicySnapshot *old = connection->subject.snapshot;
+        Policy *policy = connection->bus->policy;
+        Identity *identity = known_identity(connection);
+        bool at_console =
+                identity && policy_needs_console(policy) && console_has_user(identity->uid);
 
-        connection->subject.snapshot =
-                policy_get_snapshot(connection->bus->policy, known_identity(connection), false);
+        connection->subject.snapshot = policy_get_snapshot(policy, identity, at_console);
         g_clear_pointer(&old, policy_snapshot_unref);
 }
 

@@ -138,12 +138,33 @@ def broken_in_folder(t, program):
     t.equal((may(connection, 'GetId'), may(connection, 'ListNames')), (False, True))
 
 
+CONSOLE_RULES = (f'<policy at_console="true">{DENY.format("GetId")}</policy>'
+                 f'<policy at_console="false">{DENY.format("ListNames")}</policy>\n')
+
+
 @test_of_both('nobody sits at a console')
 def at_console(t, program):
-    bus = t.bus(program=program, extra=f'<policy at_console="true">{DENY.format("GetId")}</policy>'
-                f'<policy at_console="false">{DENY.format("ListNames")}</policy>\n')
-    connection = t.connect(bus)
+    if os.path.exists(f'/run/systemd/users/{os.getuid()}'):
+        raise harness.Skip('our user may sit at this machine')
+    connection = t.connect(t.bus(program=program, extra=CONSOLE_RULES))
     t.equal((may(connection, 'GetId'), may(connection, 'ListNames')), (True, False))
+
+
+def with_seat():
+    """Has a program see logind's files of a machine at which our user sits."""
+    script = (f'mount -t tmpfs none /run && mkdir -p /run/systemd/seats /run/systemd/users && '
+              f'echo ONLINE_SEATS=seat0 >/run/systemd/users/{os.getuid()} && exec "$@"')
+    as_user = [] if os.getuid() == 0 else ['--user', '--map-current-user', '--keep-caps']
+    return ['unshare', *as_user, '--mount', 'sh', '-c', script, 'sh']
+
+
+@test_of_both('who sits at a seat is at the console')
+def at_seat(t, program):
+    prefix = with_seat()
+    if t.run([*prefix, 'true']).returncode != 0:
+        raise harness.Skip('nothing can be mounted in a namespace of its own here')
+    connection = t.connect(t.bus(program=program, prefix=prefix, extra=CONSOLE_RULES))
+    t.equal((may(connection, 'GetId'), may(connection, 'ListNames')), (False, True))
 
 
 @test_of_both('SIGHUP changes what connections may')
