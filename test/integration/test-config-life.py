@@ -153,7 +153,8 @@ def at_console(t, program):
 def with_seat():
     """Has a program see logind's files of a machine at which our user sits."""
     script = (f'mount -t tmpfs none /run && mkdir -p /run/systemd/seats /run/systemd/users && '
-              f'echo ONLINE_SEATS=seat0 >/run/systemd/users/{os.getuid()} && exec "$@"')
+              f'printf "NAME=me\\nONLINE_SEATS=seat0\\n" >/run/systemd/users/{os.getuid()} && '
+              'exec "$@"')
     as_user = [] if os.getuid() == 0 else ['--user', '--map-current-user', '--keep-caps']
     return ['unshare', *as_user, '--mount', 'sh', '-c', script, 'sh']
 
