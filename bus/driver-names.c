@@ -15,6 +15,8 @@
 #include "policy/container-policy.h"
 #include "wire/syntax.h"
 
+#include <string.h>
+
 /* Names that nobody can request or release: invalid ones, unique ones, that of the bus. */
 static bool check_name(MethodCall *call, WireString name) {
         if (!syntax_is_bus_name(name.data, name.length))
@@ -155,15 +157,40 @@ bool driver_list_queued_owners(MethodCall *call, void *user) {
 
 /* --- lists --- */
 
-/* Where a visited name goes, if the caller may know it. */
+/*
+ * Where a visited name goes. The order in which tables give their names depends on all that is in
+ * them: a contained caller gets the ones that it may know of sorted.
+ */
 typedef struct Listing {
-        Bus *bus;
         MethodCall *call;
+        GPtrArray *seen; /* of const char *, borrowed from who is listed; NULL: write all at once */
+        Bus *bus;
 } Listing;
 
+static Listing listing_begin(Bus *bus, MethodCall *call) {
+        bool contained = driver_caller(call)->instance != NULL;
+
+        return (Listing){ call, contained ? g_ptr_array_new() : NULL, bus };
+}
+
 static void list_one(const Listing *listing, WireString name) {
-        if (driver_sees(listing->bus, listing->call->connection, name))
+        if (!listing->seen)
                 writer_add_string_n(listing->call->reply, name);
+        else if (driver_sees(listing->bus, listing->call->connection, name))
+                g_ptr_array_add(listing->seen, (void *)name.data);
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void listing_end(Listing *listing) {
+        if (!listing->seen)
+                return;
+        g_ptr_array_sort(listing->seen, compare_names);
+        for (guint i = 0; i < listing->seen->len; i++)
+                writer_add_string(listing->call->reply, listing->seen->pdata[i]);
+        g_ptr_array_unref(listing->seen);
 }
 
 static void list_owned(const Name *name, void *user) {
@@ -176,7 +203,7 @@ static void list_activatable(const char *name, void *user) {
 
 bool driver_list_names(MethodCall *call, void *user) {
         Bus *bus = user;
-        Listing listing = { .bus = bus, .call = call };
+        Listing listing = listing_begin(bus, call);
         size_t mark = writer_open_array(call->reply, "s");
 
         writer_add_string(call->reply, DBUS_BUS_NAME);
@@ -187,17 +214,19 @@ bool driver_list_names(MethodCall *call, void *user) {
                         list_one(&listing, wire_string(connection->unique));
         }
         names_foreach(&bus->names, list_owned, &listing);
+        listing_end(&listing);
         writer_close_array(call->reply, mark);
         return true;
 }
 
 bool driver_list_activatable_names(MethodCall *call, void *user) {
         Bus *bus = user;
-        Listing listing = { .bus = bus, .call = call };
+        Listing listing = listing_begin(bus, call);
         size_t mark = writer_open_array(call->reply, "s");
 
         writer_add_string(call->reply, DBUS_BUS_NAME);
         activation_foreach(bus->activation, list_activatable, &listing);
+        listing_end(&listing);
         writer_close_array(call->reply, mark);
         return true;
 }

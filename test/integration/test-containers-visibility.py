@@ -417,5 +417,29 @@ def users_privilege(t):
         t.contains(t.run_as(65534, script, bus.address, str(uid)).out, expected, str(uid))
 
 
+
+@test('4/visibility/the order of a list does not tell how many names are hidden')
+def order(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    for i in range(240):
+        name = f'com.example.{"Seen" if i < 12 else "Unseen"}.N{i % 40:02}X{i // 40}'
+        with open(os.path.join(folder, f'{name}.service'), 'w', encoding='utf-8') as out:
+            out.write(f'[D-BUS Service]\nName={name}\nExec=/bin/false\n')
+    bus = t.bus(servicedir=folder)
+    contained = Server(t, bus, [rule(OWN | NAMESPACE, 'com.example.Mine'),
+                                rule(SEE | NAMESPACE, 'com.example.Seen')]).connect()
+    outside = t.connect(bus)
+    for i in (7, 3, 11, 1, 9, 5, 0, 10, 2, 8, 6, 4):
+        contained.own(f'com.example.Mine.N{i:02}')
+    before = contained.bus('ListNames').body[0]
+    for i in range(300):
+        outside.own(f'{HIDDEN}.N{i}')
+    t.equal(contained.bus('ListNames').body[0], before, 'names')
+    t.equal(before[1:], sorted(before[1:]), 'sorted, but for the bus itself')
+    startable = contained.bus('ListActivatableNames').body[0]
+    t.equal((len(startable), startable[1:]), (13, sorted(startable[1:])), 'what can be started')
+
+
 if __name__ == '__main__':
     harness.main()
