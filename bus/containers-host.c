@@ -127,8 +127,10 @@ static bool is_in_audience(Connection *receiver, void *user) {
 
         if (connection_is_contained(receiver))
                 return false;
-        return !audience->by_uid || connection_is_privileged(receiver) ||
-               receiver->identity->uid == audience->uid;
+        if (!audience->by_uid || connection_is_privileged(receiver))
+                return true;
+        /* two without a uid are not the same user */
+        return audience->uid != IDENTITY_NO_UID && receiver->identity->uid == audience->uid;
 }
 
 static void emit_signal(void *host, const char *member, Writer *body,

@@ -9,7 +9,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
 from containers import (ANYBODY, CALL, FDS, INTERFACE, NAMESPACE, NOT_CONTAINER, OWN, RECEIVE, SEE,
-                        SERVICE, SUBTREE, Server, add_server, managed, rule, world)
+                        SERVICE, SUBTREE, Server, add_server, managed, refused_connection, rule,
+                        world)
 from harness import test
 
 IFACE = 'com.example.Iface'
@@ -439,6 +440,29 @@ def order(t):
     t.equal(before[1:], sorted(before[1:]), 'sorted, but for the bus itself')
     startable = contained.bus('ListActivatableNames').body[0]
     t.equal((len(startable), startable[1:]), (13, sorted(startable[1:])), 'what can be started')
+
+
+def anonymous(t, bus):
+    """A connection of whom nothing is known."""
+    connection = t.connect(bus, auth=False)
+    connection.send_raw(b'\0')
+    t.true(connection.auth_line(b'AUTH ANONYMOUS').startswith(b'OK'), 'AUTH ANONYMOUS')
+    t.equal(connection.auth_line(b'NEGOTIATE_UNIX_FD'), b'AGREE_UNIX_FD', 'descriptors')
+    connection.send_raw(b'BEGIN\r\n')
+    connection.hello()
+    return connection
+
+
+@test('2/Denied of an anonymous creator is for no other anonymous one')
+def anonymous_audience(t):
+    bus = t.bus(extra='  <auth>ANONYMOUS</auth>\n  <allow_anonymous/>\n' + ANYBODY)
+    creator, other, keeper = anonymous(t, bus), anonymous(t, bus), t.connect(bus)
+    for connection in (other, keeper):
+        connection.add_match("member='Denied'")
+    server = Server(t, bus, manager=creator)
+    t.true(refused_connection(t, server.address), 'nobody has its uid')
+    t.equal(keeper.wait_signal('Denied').body[0], server.path, 'the user of the bus')
+    t.equal([m.member for m in other.drain()], [], 'another anonymous one')
 
 
 if __name__ == '__main__':
