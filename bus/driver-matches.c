@@ -34,10 +34,10 @@ static bool may_eavesdrop(Bus *bus, MethodCall *call) {
 }
 
 /* For contained connections the key itself is forbidden, whatever it says. */
-static bool check_contained(Bus *bus, MethodCall *call, const MatchRule *rule) {
+static bool check_contained(Bus *bus, MethodCall *call, WireString rule) {
         const PolicyVerdict verdict = { .layer = POLICY_LAYER_CONTAINER };
 
-        if (!driver_caller(call)->instance || !rule->has_eavesdrop)
+        if (!driver_caller(call)->instance || !match_rule_names_eavesdrop(rule))
                 return true;
         return driver_fail_denied(bus, call, &verdict, "Contained connections may not eavesdrop");
 }
@@ -50,12 +50,13 @@ bool driver_add_match(MethodCall *call, void *user) {
 
         if (!reader_get_string(&call->body, &text))
                 return method_fail(call, ERROR_INVALID_ARGS, "A match rule was expected");
+        if (!check_contained(bus, call, text))
+                return false;
         if (!quota_has_room(&caller->quota, QUOTA_MATCHES, 1))
                 return driver_fail_limit(bus, call, "max_match_rules_per_connection",
                                          bus->config->limits.max_match_rules_per_connection);
         rule = driver_parse_rule(call, text);
-        if (!rule || !check_contained(bus, call, rule) ||
-            (rule->eavesdrop && !may_eavesdrop(bus, call)))
+        if (!rule || (rule->eavesdrop && !may_eavesdrop(bus, call)))
                 return false;
         if (!quota_charge(&caller->quota, QUOTA_MATCHES, 1))
                 g_assert_not_reached();
@@ -72,7 +73,7 @@ bool driver_remove_match(MethodCall *call, void *user) {
 
         if (!reader_get_string(&call->body, &text))
                 return method_fail(call, ERROR_INVALID_ARGS, "A match rule was expected");
-        rule = driver_parse_rule(call, text);
+        rule = check_contained(bus, call, text) ? driver_parse_rule(call, text) : NULL;
         if (!rule)
                 return false;
         if (!match_index_remove(bus->matches, rule, &caller->matches))

@@ -244,8 +244,7 @@ static MatchRule *pack(const ParsedRule *parsed) {
                 }
 
         MatchRule *rule = g_malloc(sizeof(MatchRule) + n_args * sizeof(MatchArg) + n_bytes);
-        *rule = (MatchRule){ .has_eavesdrop = parsed->has_eavesdrop,
-                             .type = parsed->type,
+        *rule = (MatchRule){ .type = parsed->type,
                              .eavesdrop = parsed->eavesdrop,
                              .path_is_namespace = parsed->path_is_namespace };
         char *text = (char *)&rule->args[n_args];
@@ -264,6 +263,14 @@ static MatchRule *pack(const ParsedRule *parsed) {
         return rule;
 }
 
+static void begin(ParsedRule *parsed, WireString text) {
+        /* decoded[] is only read where it was written */
+        memset(parsed, 0, offsetof(ParsedRule, decoded));
+        parsed->at = text.data;
+        parsed->end = text.data + text.length;
+        parsed->free = parsed->decoded;
+}
+
 MatchRule *match_rule_parse(WireString text, GError **error) {
         ParsedRule parsed;
 
@@ -273,12 +280,18 @@ MatchRule *match_rule_parse(WireString text, GError **error) {
                             MATCH_RULE_MAX_LENGTH);
                 return NULL;
         }
-        /* decoded[] is only read where it was written */
-        memset(&parsed, 0, offsetof(ParsedRule, decoded));
-        parsed.at = text.data;
-        parsed.end = text.data + text.length;
-        parsed.free = parsed.decoded;
+        begin(&parsed, text);
         return parse(&parsed, error) ? pack(&parsed) : NULL;
+}
+
+bool match_rule_names_eavesdrop(WireString text) {
+        ParsedRule parsed;
+
+        if (text.length > MATCH_RULE_MAX_LENGTH)
+                return false;
+        begin(&parsed, text);
+        (void)parse(&parsed, NULL);
+        return parsed.has_eavesdrop;
 }
 
 void match_rule_free(MatchRule *rule) {

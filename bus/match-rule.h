@@ -65,7 +65,6 @@ typedef struct MatchRule {
         uint16_t shape;     /* which keys it is filed under */
         uint16_t rest;      /* what that leaves to be compared */
         bool is_leader;     /* of its siblings */
-        bool has_eavesdrop; /* the key was given, with whatever value */
 
         /* What it says: from here to the end is what is hashed and compared. Has no padding. */
         uint16_t lengths[MATCH_KEYS]; /* 0: key is absent */
@@ -90,6 +89,13 @@ typedef struct MatchRule {
  * client.
  */
 MatchRule *match_rule_parse(WireString text, GError **error);
+
+/**
+ * match_rule_names_eavesdrop() - whether a rule, not necessarily valid, has the key eavesdrop, with
+ * whatever value, before anything that is wrong with it
+ */
+bool match_rule_names_eavesdrop(WireString text);
+
 void match_rule_free(MatchRule *rule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MatchRule, match_rule_free)
 

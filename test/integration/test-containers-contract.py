@@ -351,7 +351,8 @@ def dropped(t):
 
 @test('4/eavesdrop in every spelling')
 def eavesdrop(t):
-    _, _, contained, service = world(t, [rule(CALL | RECEIVE, '')])
+    _, _, contained, service = world(t, [rule(CALL | RECEIVE, '')],
+                                     limits={'max_match_rules_per_connection': 2})
     for text in ('eavesdrop=true', "eavesdrop='true'", "eavesdrop=false", "eavesdrop='false'",
                  "type='signal', eavesdrop=true", "e\\avesdrop=true", " eavesdrop = 'true'",
                  "eavesdrop='t'rue", "EAVESDROP='true'", "eavesdrop"):
@@ -361,6 +362,16 @@ def eavesdrop(t):
         outside = service.bus('AddMatch', 's', text)
         if outside.kind == rawbus.RETURN:
             t.failed(reply, 'AccessDenied', text)
+            service.bus('RemoveMatch', 's', text)
+    forbidden = ("eavesdrop='false'", "eavesdrop='true'", "eavesdrop='maybe'")
+    for member in ('AddMatch', 'RemoveMatch'):
+        for text in forbidden:
+            t.failed(contained.bus(member, 's', text), 'AccessDenied', f'{member} {text}')
+    contained.add_match('')
+    contained.add_match('')
+    t.failed(contained.bus('AddMatch', 's', ''), 'LimitsExceeded', 'as many as there may be')
+    for text in forbidden:
+        t.failed(contained.bus('AddMatch', 's', text), 'AccessDenied', f'{text} at the limit')
 
 
 @test('4/the driver\'s forbidden members, with and without interface, with any signature')

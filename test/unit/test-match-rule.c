@@ -276,16 +276,28 @@ static void test_values(void) {
 }
 
 /* Contained connections may not even say eavesdrop='false'. */
-static void test_has_eavesdrop(void) {
-        g_autoptr(MatchRule) without = parse("type='signal'");
-        g_autoptr(MatchRule) no = parse("eavesdrop='false'");
-        g_autoptr(MatchRule) yes = parse("eavesdrop='true'");
-        g_autoptr(MatchRule) both = parse("eavesdrop='true',eavesdrop='false'");
+static void test_names_eavesdrop(void) {
+        static const struct {
+                const char *rule;
+                bool names;
+        } cases[] = {
+                { "", false },
+                { "type='signal'", false },
+                { "eavesdrop='false'", true },
+                { "eavesdrop='true'", true },
+                { "type='signal', eavesdrop = 'true'", true },
+                { "eavesdrop='maybe'", true },
+                { "eavesdrop=,nonsense", true },
+                { "nonsense,eavesdrop='true'", false },
+                { "arg0='eavesdrop=true'", false },
+                { "eavesdrop", false },
+        };
 
-        g_assert_false(without->has_eavesdrop);
-        g_assert_true(no->has_eavesdrop && !no->eavesdrop);
-        g_assert_true(yes->has_eavesdrop && yes->eavesdrop);
-        g_assert_true(both->has_eavesdrop && !both->eavesdrop);
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+                g_assert_cmpint(match_rule_names_eavesdrop(wire_string(cases[i].rule)), ==,
+                                cases[i].names);
+        g_autofree char *long_rule = g_strnfill(MATCH_RULE_MAX_LENGTH + 1, ' ');
+        g_assert_false(match_rule_names_eavesdrop(wire_string(long_rule)));
 }
 
 static void test_size(void) {
@@ -347,7 +359,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/match-rule/all-args", test_all_args);
         g_test_add_func("/bus/match-rule/equal", test_equal);
         g_test_add_func("/bus/match-rule/values", test_values);
-        g_test_add_func("/bus/match-rule/has-eavesdrop", test_has_eavesdrop);
+        g_test_add_func("/bus/match-rule/names-eavesdrop", test_names_eavesdrop);
         g_test_add_func("/bus/match-rule/size", test_size);
         g_test_add_func("/bus/match-rule/arg-path", test_paths);
         g_test_add_func("/bus/match-rule/namespace", test_namespaces);
