@@ -22,6 +22,7 @@ typedef struct Bus Bus;
 typedef struct Connection Connection;           /* bus/connection.h */
 typedef struct Driver Driver;                   /* bus/driver.h */
 typedef struct ContainersState ContainersState; /* bus/containers-host.c */
+typedef struct OwnerCheck OwnerCheck; /* bus/owner-check.h */
 typedef struct Registry Registry;               /* containers/registry.h */
 typedef struct Instance Instance;               /* containers/instance.h */
 
@@ -95,6 +96,7 @@ struct Bus {
         Accounts *accounts;               /* owned; who waits to be known; NULL: nobody has to */
         Driver *driver;                   /* owned; made by driver_init() */
         Activation *activation;           /* owned */
+        OwnerCheck *owner_check;          /* owned; <service_owner_check/> */
         Registry *registry;               /* owned; of container servers */
         ContainersState *containers;      /* owned; what serves the registry */
         char *address;                    /* owned; all listening addresses, ';' between them */

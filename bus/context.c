@@ -22,6 +22,7 @@
 #include "bus/driver.h"
 #include "bus/listener.h"
 #include "bus/opt-ins.h"
+#include "bus/owner-check.h"
 #include "bus/reload.h"
 #include "bus/router.h"
 #include "bus/sightings.h"
@@ -56,6 +57,7 @@ static void connection_gone(Bus *bus, Connection *connection) {
         driver_connection_gone(bus, connection);
         router_fail_replies(bus, connection);
         activation_connection_gone(bus->activation, connection);
+        owner_check_connection_gone(bus->owner_check, connection);
         sightings_forget(connection);
         /* a manager that becomes a monitor is still there */
         if (connection->state == CONNECTION_CLOSED && !connection_is_contained(connection))
@@ -315,6 +317,7 @@ static bool init_reload(Context *context, GError **error) {
         context->reload =
                 reload_new(bus->loop, context->workers, context->options.config_file, &reload_host);
         bus->accounts = accounts_new(context->workers, &accounts_host);
+        bus->owner_check = owner_check_new(bus, context->workers);
         return true;
 }
 
@@ -447,6 +450,7 @@ void context_free(Bus *bus) {
         free_registries(bus);
         g_clear_pointer(&context->reload, reload_free);
         g_clear_pointer(&bus->accounts, accounts_free);
+        g_clear_pointer(&bus->owner_check, owner_check_free);
         g_clear_pointer(&context->workers, workers_free);
         g_ptr_array_unref(context->acceptors);
         g_ptr_array_unref(context->listeners);

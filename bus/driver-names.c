@@ -12,6 +12,7 @@
 #include "bus/driver-announce.h"
 #include "bus/driver-environment.h"
 #include "bus/driver.h"
+#include "bus/owner-check.h"
 #include "policy/container-policy.h"
 #include "wire/syntax.h"
 
@@ -40,6 +41,36 @@ static bool may_own(Bus *bus, Connection *caller, WireString name) {
         return allowed;
 }
 
+static bool fail_own(MethodCall *call, WireString name) {
+        return method_fail(call, ERROR_ACCESS_DENIED, "You may not own the name \"%s\"", name.data);
+}
+
+/* The service file's say. Return: false when the call has been answered, or will be. */
+static bool is_owner(Bus *bus, MethodCall *call, WireString name, bool *ret_handled) {
+        Connection *caller = driver_caller(call);
+        PolicyVerdict verdict;
+
+        *ret_handled = false;
+        switch (owner_check_ask(bus->owner_check, caller, name, call->message, &verdict)) {
+        case OWNER_ALLOWED:
+                return true;
+        case OWNER_DENIED:
+                denials_report_own(bus, caller, name, &verdict);
+                return fail_own(call, name);
+        case OWNER_UNKNOWN:
+                return method_fail(call, ERROR_FAILED,
+                                   "The system did not say in time who may own the name \"%s\"",
+                                   name.data);
+        case OWNER_BUSY:
+                return driver_fail_limit(bus, call, "max_incoming_bytes",
+                                         bus->config->limits.max_incoming_bytes);
+        case OWNER_LATER:
+                *ret_handled = call->answered = true;
+                return false;
+        }
+        g_assert_not_reached();
+}
+
 /* Whether somebody else owns a name is not for every container to know, nor whether nobody does. */
 static bool may_release(Bus *bus, Connection *caller, WireString name) {
         PolicyVerdict verdict;
@@ -59,14 +90,16 @@ bool driver_request_name(MethodCall *call, void *user) {
         uint32_t flags, answer;
         WireString name;
         Bus *bus = user;
+        bool handled;
 
         if (!reader_get_string(&call->body, &name) || !reader_get_u32(&call->body, &flags))
                 return method_fail(call, ERROR_INVALID_ARGS, "A bus name and flags were expected");
         if (!check_name(call, name))
                 return false;
         if (!may_own(bus, caller, name))
-                return method_fail(call, ERROR_ACCESS_DENIED, "You may not own the name \"%s\"",
-                                   name.data);
+                return fail_own(call, name);
+        if (!is_owner(bus, call, name, &handled))
+                return handled;
         if (!names_request(&bus->names, &caller->names, name, flags, &answer, &change))
                 return driver_fail_limit(bus, call, "max_names_per_connection",
                                          bus->config->limits.max_names_per_connection);
@@ -92,8 +125,7 @@ bool driver_release_name(MethodCall *call, void *user) {
         if (!check_name(call, name))
                 return false;
         if (!may_release(bus, caller, name))
-                return method_fail(call, ERROR_ACCESS_DENIED, "You may not own the name \"%s\"",
-                                   name.data);
+                return fail_own(call, name);
         names_release(&bus->names, &caller->names, name, &answer, &change);
         driver_announce(bus, &change);
         writer_add_u32(call->reply, answer);

@@ -167,6 +167,8 @@ ServiceFile *service_file_load(const char *path, ServiceDirFlags flags, GError *
         if (!check_name(file, error) || !check_naming(file, flags, error))
                 return NULL;
         file->user = get_optional(keys, "User");
+        if (file->user)
+                file->user_line = find_line(text->str, "User");
         file->systemd_service = get_optional(keys, "SystemdService");
         file->apparmor_label = get_optional(keys, "AssumedAppArmorLabel");
         read_containers_allow(keys, text->str, file);

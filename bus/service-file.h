@@ -12,7 +12,8 @@ typedef struct ServiceFile {
         char *path;
         char *name;             /* Name: the well-known name */
         char *exec;             /* Exec: command line, quoted as a shell would have it */
-        char *user;             /* User: whom the launch helper runs it as */
+        char *user;             /* User: whom the launch helper runs it as, who may own the name */
+        unsigned user_line;     /* of that key in the file */
         char *systemd_service;  /* SystemdService: unit that systemd starts instead of Exec */
         char *apparmor_label;   /* AssumedAppArmorLabel */
         char *containers_allow; /* X-Containers-Allow: rules as written (containers1, section 6) */

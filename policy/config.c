@@ -189,6 +189,7 @@ void config_join(Config *config, Config *included) {
         config->syslog |= included->syslog;
         config->keep_umask |= included->keep_umask;
         config->allow_anonymous |= included->allow_anonymous;
+        config->service_owner_check |= included->service_owner_check;
         config->limits = included->limits;
         config->apparmor = included->apparmor;
         config->containers_unrestricted = included->containers_unrestricted;

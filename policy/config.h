@@ -70,6 +70,7 @@ typedef struct Config {
         ApparmorMode apparmor;
         GPtrArray *selinux;          /* of SelinuxAssociation * */
         GPtrArray *rules;            /* of PolicyRule * (policy/rules.h), in the order of the files */
+        bool service_owner_check;    /* <service_owner_check/> */
         bool containers_unrestricted; /* <containers default_access="unrestricted"/> */
         bool containers_header_always; /* <containers header="always"/> */
         GPtrArray *rule_groups;      /* of RuleGroup * */

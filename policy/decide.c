@@ -37,6 +37,8 @@ const char *policy_layer_name(PolicyLayer layer) {
                 return "selinux";
         case POLICY_LAYER_LIMIT:
                 return "limit";
+        case POLICY_LAYER_SERVICE:
+                return "service";
         }
         g_assert_not_reached();
 }

@@ -49,6 +49,7 @@ typedef enum PolicyLayer {
         POLICY_LAYER_APPARMOR,
         POLICY_LAYER_SELINUX,
         POLICY_LAYER_LIMIT,
+        POLICY_LAYER_SERVICE, /* User= of a .service file */
 } PolicyLayer;
 
 typedef struct PolicyVerdict {
@@ -120,7 +121,7 @@ bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid, Po
  */
 bool policy_decide_eavesdrop(const PolicySubject *subject, PolicyVerdict *ret_verdict);
 
-/** policy_layer_name() - "container", "xml", "apparmor", "selinux", "limit"; constant */
+/** policy_layer_name() - "container", "xml", "apparmor", "selinux", "limit", "service"; constant */
 const char *policy_layer_name(PolicyLayer layer);
 
 /** policy_forget() - drops everything that is remembered; for changes that no generation number covers */

@@ -416,6 +416,7 @@ static const ElementType element_types[] = {
         { "syslog", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(syslog) },
         { "keep_umask", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(keep_umask) },
         { "allow_anonymous", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(allow_anonymous) },
+        { "service_owner_check", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(service_owner_check) },
         { "listen", BUSCONFIG, LEAF, "", "an address", NULL, end_listen, 0 },
         { "auth", BUSCONFIG, LEAF, "", "a mechanism", NULL, end_auth, 0 },
         { "servicedir", BUSCONFIG, LEAF, "", "a folder", NULL, end_servicedir, 0 },

@@ -9,51 +9,10 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
+from accounts import EVERYBODY, OTHER, UID, Accounts, connect, start
 from harness import test
 
-UID = 61234
-OTHER = 61235
-EVERYBODY = '  <policy context="default"><allow user="*"/></policy>\n'
 NO_ID = '<deny send_interface="org.freedesktop.DBus" send_member="GetId"/>'
-
-
-class Accounts:
-    """The users and groups that a bus knows; harness.Bus options are in .options."""
-
-    def __init__(self, t):
-        harness.need_root()
-        harness.need_program('cc')
-        library = t.path('accounts.so')
-        built = t.run(['cc', '-shared', '-fPIC', '-o', library,
-                       os.path.join(harness.HERE, 'fake-accounts.c')])
-        t.equal(built.returncode, 0, built.err)
-        self.path = t.path('accounts')
-        self.set()
-        self.options = {'env': {'LD_PRELOAD': library, 'FAKE_ACCOUNTS': self.path,
-                                'ASAN_OPTIONS': 'verify_asan_link_order=0'}}
-
-    def set(self, *lines):
-        with open(self.path + '.new', 'w', encoding='utf-8') as out:
-            out.write(''.join(line + '\n' for line in lines))
-        os.rename(self.path + '.new', self.path)
-
-
-def start(t, accounts, rules, **options):
-    bus = t.bus(extra=EVERYBODY + rules, **accounts.options, **options)
-    os.chmod(os.path.join(bus.directory, 'bus'), 0o777)
-    return bus
-
-
-def connect(t, bus, uid=UID, groups=(), **options):
-    """A connection of another user; who we are when we connect is who we are."""
-    was = os.getgroups()
-    try:
-        os.setgroups(list(groups))
-        os.seteuid(uid)
-        return t.connect(bus, uid=uid, **options)
-    finally:
-        os.seteuid(0)
-        os.setgroups(was)
 
 
 def first_message(t, bus, **options):

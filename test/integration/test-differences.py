@@ -314,6 +314,15 @@ def container_limits(t, program):
     return start(t, program, name)
 
 
+@command_difference('service-owner-check', 'refused', 'taken')
+def service_owner_check(t, program):
+    name = t.path('bus.conf')
+    with open(name, 'w', encoding='utf-8') as out:
+        out.write(harness.CONFIG.format(listen=f'unix:path={t.directory}/socket', servicedir='',
+                                        limits='', extra='<service_owner_check/>'))
+    return start(t, program, name)
+
+
 @command_difference('tcp', 'taken', 'refused')
 def tcp(t, program):
     name = t.path('bus.conf')

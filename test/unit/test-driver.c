@@ -10,6 +10,7 @@
 #include "bus/driver-environment.h"
 #include "bus/driver-tables.h"
 #include "bus/driver.h"
+#include "bus/owner-check.h"
 #include "bus/router.h"
 #include "wire/syntax.h"
 
@@ -23,6 +24,7 @@
 /* What the driver has sent since the last look: "return s", "error NAME", "signal NameLost a.b". */
 static GPtrArray *sent;
 static Connection *found; /* answer of connection_find() */
+static OwnerAnswer owner_answer;
 static bool may_own, may_register, is_privileged, is_started;
 
 static void note(char *text) {
@@ -160,6 +162,17 @@ bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerd
         return may_own;
 }
 
+OwnerAnswer owner_check_ask(OwnerCheck *check, Connection *caller, WireString name,
+                            const Message *message, PolicyVerdict *ret_verdict) {
+        (void)check;
+        g_assert_nonnull(caller);
+        g_assert_nonnull(name.data);
+        g_assert_nonnull(message);
+        if (owner_answer == OWNER_DENIED)
+                *ret_verdict = (PolicyVerdict){ .layer = POLICY_LAYER_SERVICE };
+        return owner_answer;
+}
+
 bool policy_decide_eavesdrop(const PolicySubject *subject, PolicyVerdict *ret_verdict) {
         g_assert_nonnull(subject);
         *ret_verdict = (PolicyVerdict){ .allowed = true };
@@ -230,6 +243,7 @@ static void set_up(Fixture *f, gconstpointer data) {
         list_append(&f->bus.all, &f->caller.all);
         sent = g_ptr_array_new_with_free_func(g_free);
         found = &f->caller;
+        owner_answer = OWNER_ALLOWED;
         may_own = may_register = is_privileged = true;
         is_started = false;
 }
@@ -424,6 +438,25 @@ static void test_names(Fixture *f, gconstpointer data) {
         may_own = false;
         call_with(f, "RequestName", "a.b", &flags);
         assert_sent("denied a.b, error AccessDenied");
+}
+
+static void test_owner_answers(Fixture *f, gconstpointer data) {
+        uint32_t flags = 0;
+
+        (void)data;
+        owner_answer = OWNER_DENIED;
+        call_with(f, "RequestName", "a.b", &flags);
+        assert_sent("denied a.b, error AccessDenied");
+        owner_answer = OWNER_UNKNOWN;
+        call_with(f, "RequestName", "a.b", &flags);
+        assert_sent("error Failed");
+        owner_answer = OWNER_BUSY;
+        call_with(f, "RequestName", "a.b", &flags);
+        assert_sent("denied by limit, error LimitsExceeded");
+        owner_answer = OWNER_LATER;
+        call_with(f, "RequestName", "a.b", &flags);
+        assert_sent("");
+        g_assert_cmpuint(f->bus.names.table.n_items, ==, 0);
 }
 
 /* The unique name counts against the limit, which is 4 here. */
@@ -717,6 +750,7 @@ int main(int argc, char **argv) {
                 { "/bus/driver/no-destination", test_no_destination },
                 { "/bus/driver/hello", test_hello },
                 { "/bus/driver/names", test_names },
+                { "/bus/driver/owner-answers", test_owner_answers },
                 { "/bus/driver/name-limit", test_name_limit },
                 { "/bus/driver/hidden", test_hidden },
                 { "/bus/driver/matches", test_matches },
