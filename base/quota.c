@@ -2,6 +2,19 @@
 /* Charge and refund along a chain of quotas: all of them or none. */
 #include "base/quota.h"
 
+/* In the configuration. */
+static const char *const limit_names[QUOTA_KINDS] = {
+        [QUOTA_INCOMING_BYTES] = "max_incoming_bytes",
+        [QUOTA_INCOMING_FDS] = "max_incoming_unix_fds",
+        [QUOTA_OUTGOING_BYTES] = "max_outgoing_bytes",
+        [QUOTA_OUTGOING_FDS] = "max_outgoing_unix_fds",
+        [QUOTA_NAMES] = "max_names_per_connection",
+        [QUOTA_MATCHES] = "max_match_rules_per_connection",
+        [QUOTA_REPLIES] = "max_replies_per_connection",
+        [QUOTA_ACTIVATIONS] = "max_pending_service_starts",
+        [QUOTA_CONNECTIONS] = "max_connections_per_user",
+};
+
 void quota_init(Quota *quota, Quota *parent, const QuotaLimits *limits, unsigned factor) {
         *quota = (Quota){ .parent = parent, .limits = limits, .factor = factor };
 }
@@ -11,18 +24,38 @@ void quota_clear(Quota *quota) {
                 g_assert(quota->used[i] == 0);
 }
 
-bool quota_has_room(const Quota *quota, QuotaKind kind, uint64_t n) {
-        for (; quota; quota = quota->parent) {
-                uint64_t max = quota->limits->max[kind];
+static uint64_t get_max(const Quota *quota, QuotaKind kind) {
+        uint64_t max = quota->limits->max[kind];
 
-                if (max > UINT64_MAX / quota->factor)
-                        max = UINT64_MAX;
-                else
-                        max *= quota->factor;
+        return max > UINT64_MAX / quota->factor ? UINT64_MAX : max * quota->factor;
+}
+
+/* The first of the chain that has no room; NULL: none. */
+static const Quota *find_full(const Quota *quota, QuotaKind kind, uint64_t n) {
+        for (; quota; quota = quota->parent) {
+                uint64_t max = get_max(quota, kind);
+
                 if (quota->used[kind] > max || n > max - quota->used[kind])
-                        return false;
+                        return quota;
         }
-        return true;
+        return NULL;
+}
+
+bool quota_has_room(const Quota *quota, QuotaKind kind, uint64_t n) {
+        return !find_full(quota, kind, n);
+}
+
+char *quota_format_limit(bool of_container, const char *name, uint64_t value) {
+        return g_strdup_printf("%s%s=%" G_GUINT64_FORMAT, of_container ? "container:" : "", name,
+                               value);
+}
+
+char *quota_describe_limit(const Quota *quota, QuotaKind kind, uint64_t n) {
+        const Quota *full = find_full(quota, kind, n);
+
+        if (!full)
+                full = quota;
+        return quota_format_limit(full->factor > 1, limit_names[kind], get_max(full, kind));
 }
 
 void quota_charge_over(Quota *quota, QuotaKind kind, uint64_t n) {

@@ -455,49 +455,55 @@ static bool refuse(Activation *activation, const Waiter *waiter, const char *err
 }
 
 /* Why charge() did not. */
-static const char *find_limit(const Quota *quota, const Message *message) {
+static char *describe_quota(const Quota *quota, const Message *message) {
         if (!quota_has_room(quota, QUOTA_ACTIVATIONS, 1) || !message)
-                return "max_pending_service_starts";
+                return quota_describe_limit(quota, QUOTA_ACTIVATIONS, 1);
         if (!quota_has_room(quota, QUOTA_INCOMING_BYTES, message->view.n_bytes))
-                return "max_incoming_bytes";
-        return "max_incoming_unix_fds";
+                return quota_describe_limit(quota, QUOTA_INCOMING_BYTES, message->view.n_bytes);
+        return quota_describe_limit(quota, QUOTA_INCOMING_FDS, fds_of(message));
+}
+
+/* The limit is that of all together; a container may have a quarter of it. */
+static char *describe_full(const Activation *activation, const Connection *caller) {
+        uint64_t limit = activation->bus->config->limits.max_pending_service_starts;
+        uint64_t quarter = (limit + 3) / 4;
+        const Quota *container = caller->quota.parent;
+
+        if (activation->n_requests >= limit)
+                return quota_format_limit(false, "max_pending_service_starts", limit);
+        if (container && container->used[QUOTA_ACTIVATIONS] >= quarter)
+                return quota_format_limit(true, "max_pending_service_starts", quarter);
+        return NULL;
 }
 
 static bool refuse_limit(Activation *activation, const Waiter *waiter, const Message *message,
-                         const char *limit) {
-        const PolicyVerdict verdict = { .layer = POLICY_LAYER_LIMIT, .rule = limit };
+                         const char *rule) {
+        const PolicyVerdict verdict = { .layer = POLICY_LAYER_LIMIT, .rule = rule };
         const PolicyQuery query = { .sender = &waiter->caller->subject,
                                     .message = message,
                                     .activation = true };
         g_autofree char *text =
-                g_strdup_printf("What waits for services is more than %s allows", limit);
+                g_strdup_printf("What waits for services is more than is allowed: %s", rule);
 
         activation->bus->hooks.denied(activation->bus, &query, &verdict);
         return refuse(activation, waiter, ERROR_LIMITS_EXCEEDED, text);
 }
 
-/* The limit is that of all together; a container may have a quarter of it. */
-static bool may_wait(const Activation *activation, const Connection *caller) {
-        uint64_t limit = activation->bus->config->limits.max_pending_service_starts;
-        const Quota *container = caller->quota.parent;
-
-        return activation->n_requests < limit &&
-               (!container || container->used[QUOTA_ACTIVATIONS] < (limit + 3) / 4);
-}
-
 /* Charges and copies what is to be parked. Return: false when the caller got an error. */
 static bool admit(Activation *activation, Waiter *waiter, const Message *message) {
-        if (!may_wait(activation, waiter->caller))
-                return refuse_limit(activation, waiter, message, "max_pending_service_starts");
-        if (!charge(&waiter->caller->quota, message))
-                return refuse_limit(activation, waiter, message,
-                                    find_limit(&waiter->caller->quota, message));
+        Quota *quota = &waiter->caller->quota;
+        g_autofree char *full = describe_full(activation, waiter->caller);
+
+        if (!full && !charge(quota, message))
+                full = describe_quota(quota, message);
+        if (full)
+                return refuse_limit(activation, waiter, message, full);
         if (!message)
                 return true;
         waiter->message = message_copy(message);
         if (waiter->message)
                 return true;
-        refund(&waiter->caller->quota, message);
+        refund(quota, message);
         return refuse(activation, waiter, ERROR_NO_MEMORY,
                       "There is no memory to keep the message");
 }

@@ -21,21 +21,24 @@
 /* Answer of StartServiceByName. The other one, 1 for started, comes from the activation. */
 #define START_REPLY_ALREADY_RUNNING 2
 
+static bool fail_too_many(Bus *bus, MethodCall *call) {
+        const ConfigLimits *limits = &bus->config->limits;
+        bool of_all = bus->n_completed >= limits->max_completed_connections;
+        g_autofree char *rule = quota_format_limit(
+                false, of_all ? "max_completed_connections" : "max_connections_per_user",
+                of_all ? limits->max_completed_connections : limits->max_connections_per_user);
+
+        return driver_fail_limit(bus, call, rule);
+}
+
 static bool hello(MethodCall *call, void *user) {
         Connection *caller = driver_caller(call);
         Bus *bus = user;
 
         if (caller->id != 0)
                 return method_fail(call, ERROR_FAILED, "Hello has been called before");
-        if (!connection_register(caller)) {
-                const ConfigLimits *limits = &bus->config->limits;
-
-                if (bus->n_completed >= limits->max_completed_connections)
-                        return driver_fail_limit(bus, call, "max_completed_connections",
-                                                 limits->max_completed_connections);
-                return driver_fail_limit(bus, call, "max_connections_per_user",
-                                         limits->max_connections_per_user);
-        }
+        if (!connection_register(caller))
+                return fail_too_many(bus, call);
         driver_note_peaks(bus, caller);
         writer_add_string(call->reply, caller->unique);
         /* The reply tells the client who it is; it must have it before it gets signals that are

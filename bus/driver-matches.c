@@ -53,8 +53,7 @@ bool driver_add_match(MethodCall *call, void *user) {
         if (!check_contained(bus, call, text))
                 return false;
         if (!quota_has_room(&caller->quota, QUOTA_MATCHES, 1))
-                return driver_fail_limit(bus, call, "max_match_rules_per_connection",
-                                         bus->config->limits.max_match_rules_per_connection);
+                return driver_fail_quota(bus, call, QUOTA_MATCHES, 1);
         rule = driver_parse_rule(call, text);
         if (!rule || (rule->eavesdrop && !may_eavesdrop(bus, call)))
                 return false;

@@ -62,8 +62,8 @@ static bool is_owner(Bus *bus, MethodCall *call, WireString name, bool *ret_hand
                                    "The system did not say in time who may own the name \"%s\"",
                                    name.data);
         case OWNER_BUSY:
-                return driver_fail_limit(bus, call, "max_incoming_bytes",
-                                         bus->config->limits.max_incoming_bytes);
+                return driver_fail_quota(bus, call, QUOTA_INCOMING_BYTES,
+                                         call->message->view.n_bytes);
         case OWNER_LATER:
                 *ret_handled = call->answered = true;
                 return false;
@@ -101,8 +101,7 @@ bool driver_request_name(MethodCall *call, void *user) {
         if (!is_owner(bus, call, name, &handled))
                 return handled;
         if (!names_request(&bus->names, &caller->names, name, flags, &answer, &change))
-                return driver_fail_limit(bus, call, "max_names_per_connection",
-                                         bus->config->limits.max_names_per_connection);
+                return driver_fail_quota(bus, call, QUOTA_NAMES, 1);
         driver_note_peaks(bus, caller);
         driver_announce(bus, &change);
         if (change.changed) {

@@ -178,13 +178,18 @@ static void record_denial(Bus *bus, const MethodCall *call, const PolicyVerdict 
         bus->hooks.denied(bus, &query, verdict);
 }
 
-bool driver_fail_limit(Bus *bus, MethodCall *call, const char *limit, uint64_t value) {
-        g_autofree char *rule = g_strdup_printf("%s=%" G_GUINT64_FORMAT, limit, value);
+bool driver_fail_limit(Bus *bus, MethodCall *call, const char *rule) {
         PolicyVerdict verdict = { .layer = POLICY_LAYER_LIMIT, .rule = rule };
 
         record_denial(bus, call, &verdict);
         return method_fail(call, ERROR_LIMITS_EXCEEDED,
                            "This is more than the configuration of the bus allows: %s", rule);
+}
+
+bool driver_fail_quota(Bus *bus, MethodCall *call, QuotaKind kind, uint64_t n) {
+        g_autofree char *rule = quota_describe_limit(&driver_caller(call)->quota, kind, n);
+
+        return driver_fail_limit(bus, call, rule);
 }
 
 bool driver_fail_denied(Bus *bus, MethodCall *call, const PolicyVerdict *verdict,

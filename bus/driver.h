@@ -91,11 +91,13 @@ static inline bool driver_sees(Bus *bus, Connection *observer, WireString name) 
  */
 bool driver_find_peer(Bus *bus, MethodCall *call, WireString *ret_name, Connection **ret_peer);
 
-/**
- * driver_fail_limit() - LimitsExceeded, and a record of it; @limit is the limit's name in the
- * configuration
+/** driver_fail_limit() - LimitsExceeded, and a record of it; @rule as quota_format_limit() says it
  */
-bool driver_fail_limit(Bus *bus, MethodCall *call, const char *limit, uint64_t value);
+bool driver_fail_limit(Bus *bus, MethodCall *call, const char *rule);
+
+/** driver_fail_quota() - the same for @n more of @kind, which the caller or its container may not
+ * have */
+bool driver_fail_quota(Bus *bus, MethodCall *call, QuotaKind kind, uint64_t n);
 
 /**
  * driver_fail_denied() - AccessDenied, and a record of @verdict; @text says what was not

@@ -379,8 +379,8 @@ static Outcome to_nobody(Trip *trip) {
 }
 
 /* A limit that a message ran into is recorded like any other denial, with its name and value. */
-static void report_limit(Trip *trip, const char *limit, uint64_t value) {
-        g_autofree char *rule = g_strdup_printf("%s=%" G_GUINT64_FORMAT, limit, value);
+static void report_limit(Trip *trip, const Quota *quota, QuotaKind kind, uint64_t n) {
+        g_autofree char *rule = quota_describe_limit(quota, kind, n);
         const PolicyVerdict verdict = { .layer = POLICY_LAYER_LIMIT, .rule = rule };
         const PolicyQuery query = { .sender = subject_of(trip->sender),
                                     .receiver = subject_of(trip->addressed),
@@ -391,16 +391,13 @@ static void report_limit(Trip *trip, const char *limit, uint64_t value) {
 }
 
 static void report_outcome(Trip *trip, Outcome outcome) {
-        const ConfigLimits *limits = &trip->bus->config->limits;
-
-        if (outcome == OUTCOME_QUEUE_FULL && trip->message->fds &&
-            !quota_has_room(&trip->addressed->quota, QUOTA_OUTGOING_FDS, 1))
-                report_limit(trip, "max_outgoing_unix_fds", limits->max_outgoing_unix_fds);
-        else if (outcome == OUTCOME_QUEUE_FULL)
-                report_limit(trip, "max_outgoing_bytes", limits->max_outgoing_bytes);
+        if (outcome == OUTCOME_QUEUE_FULL)
+                report_limit(trip, &trip->addressed->quota,
+                             transport_find_full(&trip->addressed->transport, trip->message,
+                                                 trip->sender->transport.account),
+                             0);
         if (outcome == OUTCOME_TOO_MANY_CALLS)
-                report_limit(trip, "max_replies_per_connection",
-                             limits->max_replies_per_connection);
+                report_limit(trip, &trip->sender->quota, QUOTA_REPLIES, 1);
 }
 
 static void answer(Trip *trip, Outcome outcome) {

@@ -272,21 +272,34 @@ bool transport_queue_is_full(const Transport *transport) {
                 !quota_has_room(transport->quota, QUOTA_OUTGOING_FDS, 0));
 }
 
+static bool share_is_full(const Transport *transport, ShareAccount sender, ShareKind kind) {
+        QuotaKind counted = kind == SHARE_BYTES ? QUOTA_OUTGOING_BYTES : QUOTA_OUTGOING_FDS;
+        const Quota *quota = transport->quota;
+
+        return !share_has_room(&transport->shares, sender, kind, quota->limits->max[counted],
+                               quota->used[counted]);
+}
+
+QuotaKind transport_find_full(const Transport *transport, const Message *message,
+                              ShareAccount sender) {
+        if (!quota_has_room(transport->quota, QUOTA_OUTGOING_BYTES, 0))
+                return QUOTA_OUTGOING_BYTES;
+        if (!quota_has_room(transport->quota, QUOTA_OUTGOING_FDS, 0))
+                return QUOTA_OUTGOING_FDS;
+        if (message->fds && !share_is_full(transport, sender, SHARE_BYTES))
+                return QUOTA_OUTGOING_FDS;
+        return QUOTA_OUTGOING_BYTES;
+}
+
 /* Whether the sender's share of a congested queue has room. The bus has no share; only the whole
  * limit binds it. */
 static bool may_add(const Transport *transport, const Message *message, const Transport *sender) {
-        const Quota *quota = transport->quota;
-
         if (transport_queue_is_full(transport))
                 return false;
         if (!sender)
                 return true;
-        return share_has_room(&transport->shares, sender->account, SHARE_BYTES,
-                              quota->limits->max[QUOTA_OUTGOING_BYTES],
-                              quota->used[QUOTA_OUTGOING_BYTES]) &&
-               (!message->fds || share_has_room(&transport->shares, sender->account, SHARE_FDS,
-                                                quota->limits->max[QUOTA_OUTGOING_FDS],
-                                                quota->used[QUOTA_OUTGOING_FDS]));
+        return !share_is_full(transport, sender->account, SHARE_BYTES) &&
+               !(message->fds && share_is_full(transport, sender->account, SHARE_FDS));
 }
 
 bool transport_owes(const Transport *transport) {

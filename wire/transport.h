@@ -158,6 +158,13 @@ TransportResult transport_flush(Transport *transport);
  * refused. Cheap */
 bool transport_queue_is_full(const Transport *transport);
 
+/**
+ * transport_find_full() - which limit of the queue a message of @sender, that was not taken, ran
+ * into, itself or with its share of it: QUOTA_OUTGOING_BYTES or QUOTA_OUTGOING_FDS
+ */
+QuotaKind transport_find_full(const Transport *transport, const Message *message,
+                              ShareAccount sender);
+
 bool transport_owes(const Transport *transport);
 
 /**

@@ -166,6 +166,88 @@ def limit_records(t):
     t.equal(len(lines(bus, 'Layer=limit', 'max_replies_per_connection=2')), 1, 'log')
 
 
+def limit_rules(watcher):
+    return [record['Rule'] for _, record in records(watcher) if record['Layer'] == 'limit']
+
+
+@test('8/a limit of one connection, and one of all of the instance')
+def whose_limit(t):
+    bus, server, contained, service = world(t, [rule(CALL, ''), rule(OWN, '')], limits={
+        'max_replies_per_connection': 4, 'max_names_per_connection': 5,
+        'max_match_rules_per_connection': 3})
+    watcher = t.connect(bus)
+    watch(watcher)
+    takes = (('max_names_per_connection', 4,
+              lambda c, n: c.bus('RequestName', 'su', f'com.example.C{c.unique[3:]}.N{n}', 0)),
+             ('max_match_rules_per_connection', 3,
+              lambda c, n: c.bus('AddMatch', 's', f"member='M{n}'")),
+             ('max_replies_per_connection', 4,
+              lambda c, n: c.send(rawbus.call(service.unique, '/x', IFACE, 'Waits'))))
+    for limit, most, take in takes:
+        contained.close()                       # it has a unique name, too
+        inside = [server.connect() for _ in range(4)]
+        value = 5 if 'names' in limit else most
+        for connection in inside:
+            for number in range(most + 1):
+                take(connection, number)
+            connection.sync()
+            t.equal(limit_rules(watcher), [f'{limit}={value}'], 'a connection')
+        contained = server.connect()
+        take(contained, 0)
+        contained.sync()
+        t.equal(limit_rules(watcher), [f'container:{limit}={4 * value}'], 'the instance')
+        for connection in inside:
+            connection.close()
+
+
+@test('8/limits of what waits for services')
+def activation_limits(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    with open(os.path.join(folder, 'x.service'), 'w', encoding='utf-8') as out:
+        out.write('[D-BUS Service]\nName=com.example.Starts\nExec=/bin/sleep 600\n')
+    bus, _, contained, _ = world(t, [rule(CALL | FDS, '')], servicedir=folder, check_fds=False,
+                                 limits={'max_pending_service_starts': 8,
+                                         'max_incoming_unix_fds': 3})
+    watcher = t.connect(bus)
+    watch(watcher)
+    message = lambda fds: rawbus.call('com.example.Starts', '/x', IFACE, 'M', fds=fds)
+    contained.send(message(t.pipe()))
+    contained.send(message([]))
+    t.failed(contained.wait_reply(contained.send(message([]))), 'LimitsExceeded')
+    t.equal(limit_rules(watcher), ['container:max_pending_service_starts=2'], 'a quarter')
+    other = Server(t, bus, [rule(CALL | FDS, '')]).connect()
+    other.send(message(t.pipe()))
+    t.failed(other.wait_reply(other.send(message(t.pipe()))), 'LimitsExceeded')
+    t.equal(limit_rules(watcher), ['max_incoming_unix_fds=3'], 'descriptors')
+    for _ in range(6):
+        watcher.send(message([]))
+    watcher.sync()
+    t.equal(len(lines(bus, 'max_pending_service_starts=8')), 1, 'that of all together')
+
+
+@test('8/a queue that is full of descriptors, or of bytes')
+def queue_limits(t):
+    bus, _, contained, service = world(t, [rule(CALL | FDS, '')], limits={
+        'max_outgoing_unix_fds': 16, 'max_outgoing_bytes': 1 << 20,
+        'max_incoming_unix_fds': 1000})
+    watcher = t.connect(bus)
+    watch(watcher)
+    null = os.open('/dev/null', os.O_RDONLY | os.O_CLOEXEC)
+    t.fds.append(null)
+    for limit, fds in (('max_outgoing_unix_fds=16', [null]), ('max_outgoing_bytes=1048576', [])):
+        for _ in range(400):
+            contained.send(rawbus.call(SERVICE, '/x', IFACE, 'M', 'ay', bytes(4096), fds=fds,
+                                       flags=rawbus.NO_REPLY))
+        contained.sync()
+        t.equal(set(limit_rules(watcher)), {limit}, limit)
+        for message in service.take():
+            message.close_fds()
+        service.sync()
+        for message in service.take():
+            message.close_fds()
+
+
 @test('8/a connection more than allowed')
 def connect_limit(t):
     bus = t.bus(limits={'max_connections_per_container': 2})

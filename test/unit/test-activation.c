@@ -333,7 +333,7 @@ static void test_limit(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         start(fixture, 1, 3, "a.Zero");
         send(fixture, 2, 4, "a.Slow");
         expect(fixture, "failed 2 4 LimitsExceeded");
-        g_assert_cmpstr(fixture->last_limit, ==, "max_pending_service_starts");
+        g_assert_cmpstr(fixture->last_limit, ==, "max_pending_service_starts=3");
         /* what nobody waits for any more still counts, once for each name */
         activation_connection_gone(fixture->bus.activation, &fixture->callers[0]);
         send(fixture, 2, 5, "a.Slow");
@@ -350,13 +350,13 @@ static void test_quota(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         fixture->bus.limits.max[QUOTA_INCOMING_BYTES] = 10;
         send(fixture, 1, 1, "a.Slow");
         expect(fixture, "failed 1 1 LimitsExceeded");
-        g_assert_cmpstr(fixture->last_limit, ==, "max_incoming_bytes");
+        g_assert_cmpstr(fixture->last_limit, ==, "max_incoming_bytes=10");
         g_assert_cmpuint(used(fixture, 1, QUOTA_ACTIVATIONS), ==, 0);
         fixture->bus.limits.max[QUOTA_ACTIVATIONS] = 1;
         start(fixture, 1, 2, "a.Slow");
         start(fixture, 1, 3, "a.Slow");
         expect(fixture, "failed 1 3 LimitsExceeded");
-        g_assert_cmpstr(fixture->last_limit, ==, "max_pending_service_starts");
+        g_assert_cmpstr(fixture->last_limit, ==, "max_pending_service_starts=1");
 }
 
 static void test_caller_gone(Fixture *fixture, const void *data G_GNUC_UNUSED) {

@@ -60,6 +60,36 @@ static void test_factor(void) {
         quota_clear(&quota);
 }
 
+static void assert_described(const Quota *quota, QuotaKind kind, uint64_t n, const char *expected) {
+        g_autofree char *text = quota_describe_limit(quota, kind, n);
+
+        g_assert_cmpstr(text, ==, expected);
+}
+
+/* Whose limit was in the way, with the value that holds there. */
+static void test_describe(void) {
+        QuotaLimits limits = { .max = { [QUOTA_NAMES] = 3, [QUOTA_OUTGOING_FDS] = UINT64_MAX / 2 } };
+        Quota container, first, second;
+
+        quota_init(&container, NULL, &limits, 4);
+        quota_init(&first, &container, &limits, 1);
+        quota_init(&second, &container, &limits, 1);
+        assert_described(&first, QUOTA_NAMES, 1, "max_names_per_connection=3");
+        quota_charge_over(&first, QUOTA_NAMES, 3);
+        assert_described(&first, QUOTA_NAMES, 1, "max_names_per_connection=3");
+        quota_charge_over(&first, QUOTA_NAMES, 8);
+        assert_described(&first, QUOTA_NAMES, 1, "max_names_per_connection=3");
+        quota_charge_over(&second, QUOTA_NAMES, 1);
+        assert_described(&second, QUOTA_NAMES, 1, "container:max_names_per_connection=12");
+        assert_described(&container, QUOTA_OUTGOING_FDS, 1,
+                         "container:max_outgoing_unix_fds=18446744073709551615");
+        quota_refund(&first, QUOTA_NAMES, 11);
+        quota_refund(&second, QUOTA_NAMES, 1);
+        quota_clear(&first);
+        quota_clear(&second);
+        quota_clear(&container);
+}
+
 /* A reload changes limits for all; what is there stays, even above. */
 static void test_lowered_limit(void) {
         QuotaLimits limits = { .max = { [QUOTA_NAMES] = 5 } };
@@ -127,6 +157,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/base/quota/limit", test_limit);
         g_test_add_func("/base/quota/parents", test_parents);
         g_test_add_func("/base/quota/factor", test_factor);
+        g_test_add_func("/base/quota/describe", test_describe);
         g_test_add_func("/base/quota/lowered-limit", test_lowered_limit);
         g_test_add_func("/base/quota/charge-over", test_charge_over);
         g_test_add_func("/base/quota/too-much-back", test_too_much_back);
