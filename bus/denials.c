@@ -86,17 +86,24 @@ static void publish(Bus *bus, Connection *sender, Connection *receiver, Denial *
         emit(bus, source->instance, denial);
 }
 
+/*
+ * Nobody is told what an eavesdropper did not get, nor what one of many receivers did not get when
+ * no container is part of it.
+ */
+static bool is_private(const PolicyQuery *query, const PolicyVerdict *verdict) {
+        if (verdict->allowed || !query->receiver || query->receiver == query->addressed ||
+            verdict->layer == POLICY_LAYER_CONTAINER)
+                return false;
+        return query->message->view.destination.data ||
+               !((query->sender && query->sender->container) || query->receiver->container);
+}
+
 void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *verdict) {
         Connection *sender = connection_of(query->sender),
                    *receiver = connection_of(query->receiver);
         Denial denial = { 0 };
 
-        /*
-         * nobody is told what an eavesdropper, or one of many receivers, did not get from others of
-         * its kind
-         */
-        if (!verdict->allowed && query->receiver && query->receiver != query->addressed &&
-            verdict->layer != POLICY_LAYER_CONTAINER)
+        if (is_private(query, verdict))
                 return;
         if (sender)
                 fill_sender(&denial, sender);

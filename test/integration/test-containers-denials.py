@@ -124,6 +124,46 @@ def xml_record(t):
             (server.path, service.unique, contained.unique), 'from outside')
 
 
+@test('8/broadcasts that the XML policy denies, to and from a container')
+def xml_broadcasts(t):
+    bus, server, contained, service = world(t, [rule(RECEIVE, '')], extra='''
+  <policy context="mandatory">
+    <deny receive_interface="com.example.Forbidden" receive_type="signal"/>
+  </policy>
+''')
+    watcher, other = t.connect(bus), t.connect(bus)
+    watch(watcher)
+    for connection in (contained, other):
+        connection.add_match("interface='com.example.Forbidden'")
+    for sender, receivers, member in ((service, {contained.unique}, 'Inwards'),
+                                      (contained, {contained.unique, other.unique}, 'Outwards')):
+        sender.send(rawbus.signal('/x', 'com.example.Forbidden', member))
+        sender.sync()
+        got = records(watcher)
+        t.equal({record['Receiver'] for _, record in got}, receivers, member)
+        t.equal({(path, record['Layer'], record['Sender'], record['Member'], 'Line' in record)
+                 for path, record in got}, {(server.path, 'xml', sender.unique, member, True)},
+                member)
+        t.equal(len(lines(bus, f'Member={member}', 'Layer=xml')), len(receivers), 'log')
+    t.equal(contained.drain() + other.drain(), [], 'delivered')
+
+
+@test('8/what an eavesdropper did not get is nobody\'s denial')
+def eavesdroppers(t):
+    bus, _, contained, service = world(t, [rule(CALL, '')], extra='''
+  <policy context="mandatory">
+    <deny eavesdrop="true" receive_type="signal"/>
+  </policy>
+''')
+    watcher = t.connect(bus)
+    watch(watcher)
+    t.connect(bus).add_match("interface='com.example.Iface',eavesdrop='true'")
+    contained.send(rawbus.signal('/x', IFACE, 'S', destination=SERVICE))
+    contained.sync()
+    t.equal([m.member for m in service.drain() if m.sender == contained.unique], ['S'], 'got')
+    t.equal((records(watcher), lines(bus)), ([], []), 'records')
+
+
 @test('8/a name that may not be owned')
 def own_record(t):
     bus, server, contained, _ = world(t)
