@@ -116,31 +116,41 @@ static void capture_now(Bus *bus) {
         capture(trip);
 }
 
-/* Monitors learn what a receiver did not get from an error that nobody else sees. */
-static void capture_refusal(Trip *trip, Outcome outcome) {
-        const MessageView *view = &trip->message->view;
+/* An error that nobody but monitors sees; it answers @serial of @receiver. */
+static void capture_error(Bus *bus, Connection *receiver, uint32_t serial, const char *error_name,
+                          const char *text) {
+        g_auto(Writer) body = { 0 };
         Message error;
-        Trip report = { .bus = trip->bus,
-                        .addressed = trip->sender,
-                        .message = &error,
-                        .stamp = &trip->bus->stamp };
+        Trip report = {
+                .bus = bus, .addressed = receiver, .message = &error, .stamp = &bus->stamp
+        };
 
-        if (G_LIKELY(list_is_empty(&trip->bus->monitors)) || trip->verdict.filtered)
+        if (G_LIKELY(list_is_empty(&bus->monitors)))
                 return;
-        g_auto(Writer) body;
-        g_autofree char *text = outcome_error_text(outcome, view, &trip->verdict);
+        capture_now(bus);
         writer_init(&body);
         writer_add_string(&body, text);
         writer_finish(&body,
                       &(MessageHeader){ .type = MESSAGE_TYPE_ERROR,
                                         .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
-                                        .serial = bus_next_serial(trip->bus),
-                                        .reply_serial = view->serial,
-                                        .error_name = outcome_error_name(outcome, view),
-                                        .destination = unique_of(trip->sender).data },
+                                        .serial = bus_next_serial(bus),
+                                        .reply_serial = serial,
+                                        .error_name = error_name,
+                                        .destination = unique_of(receiver).data },
                       &error);
         capture(&report);
         message_clear(&error);
+}
+
+/* Monitors learn what a receiver did not get. */
+static void capture_refusal(Trip *trip, Outcome outcome) {
+        const MessageView *view = &trip->message->view;
+
+        if (G_LIKELY(list_is_empty(&trip->bus->monitors)) || trip->verdict.filtered)
+                return;
+        g_autofree char *text = outcome_error_text(outcome, view, &trip->verdict);
+        capture_error(trip->bus, trip->sender, view->serial, outcome_error_name(outcome, view),
+                      text);
 }
 
 static void send_copy(Trip *trip, Connection *receiver) {
@@ -250,6 +260,8 @@ static Outcome refuse_reply(Trip *trip, ReplySlot *slot) {
                 router_send_error_for(
                         trip->bus, trip->addressed, serial, ERROR_ACCESS_DENIED,
                         "The reply was denied by the policy of the bus");
+        else
+                capture_refusal(trip, OUTCOME_DENIED);
         return OUTCOME_OK;
 }
 
@@ -552,8 +564,12 @@ void router_send_error_for(Bus *bus, Connection *receiver, uint32_t serial, cons
 
 static void refuse_call(Bus *bus, Connection *receiver, const CallRef *call,
                         const char *error_name, const char *text) {
-        if (!receiver || (connection_is_contained(receiver) && !call->expects_reply))
+        if (!receiver)
                 return;
+        if (connection_is_contained(receiver) && !call->expects_reply) {
+                capture_error(bus, receiver, call->serial, error_name, text);
+                return;
+        }
         router_send_error_for(bus, receiver, call->serial, error_name, text);
 }
 

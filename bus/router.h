@@ -29,7 +29,7 @@ void router_send_late_return(Bus *bus, const CallRef *call, Writer *body);
  * router_send_error() - an error of the bus in answer to @call
  *
  * As in the reference implementation also to messages that expect no reply, but for contained
- * senders: those would learn from it what is hidden from them.
+ * senders: those would learn from it what is hidden from them, and only monitors get it.
  */
 void router_send_error(Bus *bus, Connection *receiver, const MessageView *call,
                        const char *error_name, const char *text);

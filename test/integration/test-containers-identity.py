@@ -353,6 +353,32 @@ def monitors_denied(t):
     t.equal(service.drain(), [], 'the service')
 
 
+@test('8/identity/monitors see the errors that a contained sender does not get')
+def monitors_unanswered(t):
+    bus, _, contained, service = world(t)
+    monitor = t.connect(bus)
+    t.returned(monitor.bus('BecomeMonitor', 'asu', [], 0,
+                           interface='org.freedesktop.DBus.Monitoring'))
+    unanswered = [
+        ('no reply', rawbus.call(SERVICE, '/x', IFACE, 'M', flags=rawbus.NO_REPLY)),
+        ('signal', rawbus.signal('/x', IFACE, 'S', destination=service.unique)),
+        ('nobody', rawbus.signal('/x', IFACE, 'S', destination='com.example.Nobody')),
+        ('member', rawbus.call(rawbus.BUS, rawbus.BUS_PATH, INTERFACE, 'ListServers',
+                               flags=rawbus.NO_REPLY)),
+        ('answer', rawbus.Message(rawbus.RETURN, rawbus.fields_of(
+            destination=service.unique, reply_serial=4711)))]
+    for what, message in unanswered:
+        serial = contained.send(message)
+        last = contained.sync().reply_serial
+        t.equal(contained.take(), [], f'{what}: to the sender')
+        monitor.wait_for(lambda m, last=last: m.kind == rawbus.RETURN and m.reply_serial == last and
+                         m.destination == contained.unique)
+        seen = [(m.kind == rawbus.ERROR, m.reply_serial if m.kind == rawbus.ERROR else m.serial)
+                for m in monitor.take() if contained.unique in (m.sender, m.destination)]
+        t.equal(seen, [(False, serial), (True, serial), (False, last)], f'{what}: to the monitor')
+    t.equal(service.drain(), [], 'the service')
+
+
 @test('8/identity/denials are logged in one line')
 def logged(t):
     bus, server, contained, service = world(t, [rule(CALL, SERVICE,
