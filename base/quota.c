@@ -45,9 +45,9 @@ bool quota_has_room(const Quota *quota, QuotaKind kind, uint64_t n) {
         return !find_full(quota, kind, n);
 }
 
-char *quota_format_limit(bool of_container, const char *name, uint64_t value) {
-        return g_strdup_printf("%s%s=%" G_GUINT64_FORMAT, of_container ? "container:" : "", name,
-                               value);
+char *quota_format_limit(const char *whose, const char *name, uint64_t value) {
+        return g_strdup_printf("%s%s%s=%" G_GUINT64_FORMAT, whose ? whose : "", whose ? ":" : "",
+                               name, value);
 }
 
 char *quota_describe_limit(const Quota *quota, QuotaKind kind, uint64_t n) {
@@ -55,7 +55,7 @@ char *quota_describe_limit(const Quota *quota, QuotaKind kind, uint64_t n) {
 
         if (!full)
                 full = quota;
-        return quota_format_limit(full->factor > 1, limit_names[kind], get_max(full, kind));
+        return quota_format_limit(full->factor > 1 ? "container" : NULL, limit_names[kind], get_max(full, kind));
 }
 
 void quota_charge_over(Quota *quota, QuotaKind kind, uint64_t n) {

@@ -63,11 +63,11 @@ bool quota_has_room(const Quota *quota, QuotaKind kind, uint64_t n);
 /**
  * quota_describe_limit() - which limit of a chain has no room for @n, as records say it
  *
- * `NAME=VALUE` for the limit of one connection or user, `container:NAME=VALUE` for what the
- * connections of a container have together; VALUE is what is allowed there. When all have room (a
+ * `NAME=VALUE` for the limit of one connection, `container:NAME=VALUE` for what the connections of
+ * a container have together; VALUE is what is allowed there. When all have room (a
  * share of the limit was in the way), it is that of @quota itself. Return: newly allocated.
  */
 char *quota_describe_limit(const Quota *quota, QuotaKind kind, uint64_t n);
 
-/** quota_format_limit() - the same for a limit that is no quota's */
-char *quota_format_limit(bool of_container, const char *name, uint64_t value);
+/** quota_format_limit() - the same for a limit that is no quota's; @whose: NULL: as configured */
+char *quota_format_limit(const char *whose, const char *name, uint64_t value);

@@ -470,9 +470,9 @@ static char *describe_full(const Activation *activation, const Connection *calle
         const Quota *container = caller->quota.parent;
 
         if (activation->n_requests >= limit)
-                return quota_format_limit(false, "max_pending_service_starts", limit);
+                return quota_format_limit(NULL, "max_pending_service_starts", limit);
         if (container && container->used[QUOTA_ACTIVATIONS] >= quarter)
-                return quota_format_limit(true, "max_pending_service_starts", quarter);
+                return quota_format_limit("container", "max_pending_service_starts", quarter);
         return NULL;
 }
 

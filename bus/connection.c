@@ -165,7 +165,7 @@ static void report_refusal(Bus *bus, Instance *instance, Identity *identity) {
                 limit = registry_find_limit(bus->registry, instance, &value);
         if (limit) {
                 verdict.layer = POLICY_LAYER_LIMIT;
-                verdict.rule = rule = quota_format_limit(false, limit, value);
+                verdict.rule = rule = quota_format_limit(NULL, limit, value);
         }
         bus->hooks.connect_denied(bus, identity, instance, &verdict);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "bus/acceptor.h"
 #include "bus/connection.h"
+#include "bus/denials.h"
 #include "bus/driver.h"
 #include "bus/router.h"
 #include "bus/sightings.h"
@@ -169,22 +170,9 @@ static void request_header(void *host, void *connection) {
         caller->asked_for_container_field = caller->wants_container_field = true;
 }
 
-static void limit_reached(void *host, void *caller, const char *limit, uint64_t value) {
-        Bus *bus = host;
-        Connection *connection = caller;
-        unsigned n_left_out;
-
-        if (!log_rate_allow(&connection->denial_rate, loop_now_usec(bus->loop), &n_left_out))
-                return;
-        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "limit reached");
-        log_record_add(record, "Limit", limit);
-        log_record_add_number(record, "Value", value);
-        log_record_add(record, "Sender", connection->unique);
-        if (connection->identity)
-                log_record_add_number(record, "UID", connection->identity->uid);
-        if (n_left_out > 0)
-                log_record_add_number(record, "LeftOut", n_left_out);
-        log_record_submit(record);
+static void limit_reached(void *host, const MethodCall *call, const Instance *instance,
+                          const char *rule) {
+        denials_report_limit(host, call, instance, rule);
 }
 
 static void server_failed(void *host, const Instance *instance, const char *reason, int error) {

@@ -131,6 +131,20 @@ void denials_report_connect(Bus *bus, Identity *identity, Instance *instance,
         emit(bus, instance, &denial);
 }
 
+void denials_report_limit(Bus *bus, const MethodCall *call, const Instance *instance,
+                          const char *rule) {
+        const MessageView *view = &call->message->view;
+        Connection *caller = call->connection;
+        Denial denial = { .layer = POLICY_LAYER_LIMIT, .rule = rule };
+
+        fill_sender(&denial, caller);
+        fill_message(&denial, view);
+        denial.receiver = view->destination.data;
+        fill_instance(&denial, instance);
+        write_log(bus, &caller->denial_rate, &denial, false);
+        containers_emit_denied(bus->registry, instance, &denial);
+}
+
 void denials_report_own(Bus *bus, Connection *connection, WireString name,
                         const PolicyVerdict *verdict) {
         Denial denial = { .message_type = "own", .receiver = name.data };

@@ -25,7 +25,7 @@ static bool fail_too_many(Bus *bus, MethodCall *call) {
         const ConfigLimits *limits = &bus->config->limits;
         bool of_all = bus->n_completed >= limits->max_completed_connections;
         g_autofree char *rule = quota_format_limit(
-                false, of_all ? "max_completed_connections" : "max_connections_per_user",
+                NULL, of_all ? "max_completed_connections" : "max_connections_per_user",
                 of_all ? limits->max_completed_connections : limits->max_connections_per_user);
 
         return driver_fail_limit(bus, call, rule);

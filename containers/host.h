@@ -10,6 +10,7 @@
 #include "base/quota.h"
 #include "policy/config.h"
 #include "policy/service-grants.h"
+#include "wire/method.h"
 #include "wire/writer.h"
 
 typedef struct Instance Instance; /* containers/instance.h */
@@ -89,8 +90,13 @@ typedef struct ContainersHost {
         /* request_header() - @connection gets the container header field from now on */
         void (*request_header)(void *host, void *connection);
 
-        /* limit_reached() - logs that @caller was refused because of a <limit> */
-        void (*limit_reached)(void *host, void *caller, const char *limit, uint64_t value);
+        /*
+         * limit_reached() - records that @call was refused because of a <limit>
+         * @instance: that it was about; NULL: none
+         * @rule:     as quota_format_limit() says it
+         */
+        void (*limit_reached)(void *host, const MethodCall *call, const Instance *instance,
+                              const char *rule);
 
         /* server_failed() - logs why a living server is gone; @error is an errno or 0 */
         void (*server_failed)(void *host, const Instance *instance, const char *reason, int error);

@@ -17,12 +17,14 @@ static Instance *instance_of_caller(Registry *registry, const MethodCall *call) 
 }
 
 static void report_limit(Registry *registry, const MethodCall *call,
-                         const ArgumentsContext *context) {
+                         const ArgumentsContext *context, const Instance *instance) {
         const ContainersHost *host = registry_get_host(registry);
 
-        if (context->exceeded)
-                host->limit_reached(host->host, call->connection, context->exceeded,
-                                    context->exceeded_value);
+        if (!context->exceeded)
+                return;
+        g_autofree char *rule =
+                quota_format_limit(NULL, context->exceeded, context->exceeded_value);
+        host->limit_reached(host->host, call, instance, rule);
 }
 
 static ArgumentsContext make_context(Registry *registry) {
@@ -100,7 +102,7 @@ static bool handle_add_server(MethodCall *call, void *user) {
         Instance *instance;
 
         if (!arguments_parse(call, &context, &arguments)) {
-                report_limit(registry, call, &context);
+                report_limit(registry, call, &context, NULL);
                 return false;
         }
         if (!registry_add(registry, call, &arguments, &instance))
@@ -193,7 +195,7 @@ static bool handle_add_server_rules(MethodCall *call, void *user) {
         RuleRoom room = container_rules_get_room(instance->policy->rules,
                                                  context.config->limits.max_rules_per_container);
         if (!arguments_read_rules(call, &call->body, &context, &room, "rules", rules)) {
-                report_limit(user, call, &context);
+                report_limit(user, call, &context, instance);
                 return false;
         }
         for (guint i = 0; i < rules->len; i++)
@@ -245,32 +247,47 @@ static bool read_grant(MethodCall *call, Reader *inside, guint number, Container
         return method_fail(call, ERROR_INVALID_ARGS, "rules, rule %u: %s", number, error->message);
 }
 
-static bool fail_grants(Registry *registry, MethodCall *call) {
-        const ContainersHost *host = registry_get_host(registry);
+/* What may still be granted. */
+typedef struct GrantRoom {
+        RuleRoom own, of_user;
+} GrantRoom;
+
+static GrantRoom get_grant_room(const ContainersHost *host, const ServiceGrants *grants,
+                                const GrantAccount *account) {
         uint64_t limit = host->config->limits.max_rules_per_container;
 
-        host->limit_reached(host->host, call->connection, "max_rules_per_container", limit);
-        return method_fail(call, ERROR_LIMITS_EXCEEDED,
-                           "This would be more than max_rules_per_container (%" G_GUINT64_FORMAT
-                           ") allows",
-                           limit);
+        return (GrantRoom){ .own = service_grants_get_room(grants, limit),
+                            .of_user = grant_account_get_room(account, limit) };
 }
 
-static bool read_grants(Registry *registry, MethodCall *call, RuleRoom room, GPtrArray *rules) {
+static bool fail_grants(Registry *registry, MethodCall *call, const GrantRoom *room) {
+        const ContainersHost *host = registry_get_host(registry);
+        uint64_t limit = host->config->limits.max_rules_per_container;
+        bool of_user = room->of_user.n_rules < room->own.n_rules;
+        g_autofree char *rule = quota_format_limit(
+                of_user ? "user" : NULL, "max_rules_per_container",
+                of_user ? grant_account_get_limit(limit) : limit);
+
+        host->limit_reached(host->host, call, NULL, rule);
+        return method_fail(call, ERROR_LIMITS_EXCEEDED, "This would be more than is allowed: %s",
+                           rule);
+}
+
+static bool read_grants(Registry *registry, MethodCall *call, GrantRoom *room, GPtrArray *rules) {
         Reader array, inside;
         ContainerRule rule;
 
         if (!reader_enter(&call->body, 'a', &array))
                 return method_fail(call, ERROR_INVALID_ARGS, "rules: expected an array of (uos)");
         while (reader_peek(&array)) {
-                if (room.n_rules == 0)
-                        return fail_grants(registry, call);
+                if (room->own.n_rules == 0 || room->of_user.n_rules == 0)
+                        return fail_grants(registry, call, room);
                 if (!reader_enter(&array, '(', &inside) ||
                     !read_grant(call, &inside, rules->len + 1, &rule))
                         return method_fail(call, ERROR_INVALID_ARGS,
                                            "rules: expected an array of (uos)");
-                if (!rule_room_take(&room, &rule))
-                        return fail_grants(registry, call);
+                if (!rule_room_take(&room->own, &rule) || !rule_room_take(&room->of_user, &rule))
+                        return fail_grants(registry, call, room);
                 g_ptr_array_add(rules, container_rule_copy(&rule));
         }
         return true;
@@ -279,15 +296,15 @@ static bool read_grants(Registry *registry, MethodCall *call, RuleRoom room, GPt
 static bool handle_allow_containers(MethodCall *call, void *user) {
         const ContainersHost *host = registry_get_host(user);
         ServiceGrants **grants = host->grants_of(host->host, call->connection);
+        GrantAccount *account = registry_get_grant_account(user, call->caller->uid);
         g_autoptr(GPtrArray) rules = g_ptr_array_new_with_free_func(free_rule);
+        GrantRoom room = get_grant_room(host, *grants, account);
         uint64_t number;
 
-        RuleRoom room = service_grants_get_room(*grants,
-                                                host->config->limits.max_rules_per_container);
-        if (!read_grantee(user, call, &number) || !read_grants(user, call, room, rules))
+        if (!read_grantee(user, call, &number) || !read_grants(user, call, &room, rules))
                 return false;
         if (!*grants && rules->len > 0) {
-                *grants = service_grants_new();
+                *grants = service_grants_new(account);
                 registry_add_grants(user, *grants);
         }
         for (guint i = 0; i < rules->len; i++)
@@ -318,11 +335,13 @@ static void get_supported_arguments(Writer *writer, void *user) {
 
 void containers_emit_denied(Registry *registry, const Instance *instance, const Denial *denial) {
         const ContainersHost *host = registry_get_host(registry);
-        const ContainersAudience overseers = { .by_uid = true, .uid = instance->creator->uid };
+        const ContainersAudience overseers = { .by_uid = true,
+                                               .uid = instance ? instance->creator->uid
+                                                               : denial->uid };
         g_auto(Writer) body = { 0 };
 
         writer_init(&body);
-        writer_add_path(&body, instance->path);
+        writer_add_path(&body, instance ? instance->path : "/");
         denial_write(denial, &body);
         host->emit_signal(host->host, "Denied", &body, &overseers);
 }

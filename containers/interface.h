@@ -17,6 +17,7 @@ extern const MethodTable containers_interface;
 
 /**
  * containers_emit_denied() - sends the Denied signal
- * @instance: the contained end of the message, the sender's if both are
+ * @instance: the contained end of the message, the sender's if both are; NULL: none, those of the
+ *            sender's uid hear of it then
  */
 void containers_emit_denied(Registry *registry, const Instance *instance, const Denial *denial);

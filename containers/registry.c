@@ -29,6 +29,7 @@ struct Registry {
         size_t n_instances;
         GHashTable *per_uid;        /* of creators, to their number of servers; no entry for none */
         ListNode grants;            /* ServiceGrants, borrowed */
+        GHashTable *grant_accounts; /* uid to GrantAccount, a reference */
         uint64_t next_number;
         char *directory;            /* owned; NULL: there is none for sockets that the bus makes */
         mode_t directory_mode;
@@ -41,6 +42,10 @@ struct Registry {
 #define PRIVATE_SOCKET_MODE 0600
 #define PUBLIC_SOCKET_MODE 0666
 
+static void unref_account(void *account) {
+        grant_account_unref(account);
+}
+
 Registry *registry_new(const ContainersHost *host) {
         Registry *registry = g_new0(Registry, 1);
 
@@ -48,6 +53,7 @@ Registry *registry_new(const ContainersHost *host) {
         list_init(&registry->all);
         list_init(&registry->grants);
         registry->per_uid = g_hash_table_new(NULL, NULL);
+        registry->grant_accounts = g_hash_table_new_full(NULL, NULL, NULL, unref_account);
         registry->directory = host->socket_directory ? g_strdup(host->socket_directory)
                                                      : socket_path_get_directory();
         /* Only root's bus has users who may not look into its runtime directory. */
@@ -65,6 +71,7 @@ void registry_free(Registry *registry) {
         hash_table_clear(&registry->by_number);
         hash_table_clear(&registry->by_manager);
         g_hash_table_unref(registry->per_uid);
+        g_hash_table_unref(registry->grant_accounts);
         g_free(registry->directory);
         g_free(registry);
 }
@@ -79,6 +86,25 @@ size_t registry_get_count(const Registry *registry) {
 
 void registry_add_grants(Registry *registry, ServiceGrants *grants) {
         list_append(&registry->grants, service_grants_get_node(grants));
+}
+
+static gboolean is_unused(void *uid, void *account, void *user) {
+        (void)uid;
+        (void)user;
+        return !grant_account_is_used(account);
+}
+
+GrantAccount *registry_get_grant_account(Registry *registry, uid_t uid) {
+        GrantAccount *account =
+                g_hash_table_lookup(registry->grant_accounts, GUINT_TO_POINTER(uid));
+
+        if (account)
+                return account;
+        /* those whose services have gone make room, so that there are never more than services */
+        g_hash_table_foreach_remove(registry->grant_accounts, is_unused, NULL);
+        account = grant_account_new();
+        g_hash_table_insert(registry->grant_accounts, GUINT_TO_POINTER(uid), account);
+        return account;
 }
 
 bool registry_prepare(Registry *registry, uid_t uid, GError **error) {
@@ -304,7 +330,9 @@ void registry_manager_gone(Registry *registry, void *connection) {
 }
 
 static bool fail_limit(Registry *registry, MethodCall *call, const char *limit, uint64_t value) {
-        registry->host->limit_reached(registry->host->host, call->connection, limit, value);
+        g_autofree char *rule = quota_format_limit(NULL, limit, value);
+
+        registry->host->limit_reached(registry->host->host, call, NULL, rule);
         return method_fail(call, ERROR_LIMITS_EXCEEDED,
                            "There are as many container servers as %s (%" G_GUINT64_FORMAT
                            ") allows",

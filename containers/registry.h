@@ -103,6 +103,10 @@ void registry_listen_failed(Registry *registry, Instance *instance, int error);
  */
 void registry_manager_gone(Registry *registry, void *connection);
 
+/** registry_get_grant_account() - what the services of @uid have granted together; borrowed, until
+ * the next call of this function unless referenced */
+GrantAccount *registry_get_grant_account(Registry *registry, uid_t uid);
+
 /**
  * registry_add_grants() - lists new opt-ins of a service, so that those to one server go with it
  */

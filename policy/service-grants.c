@@ -25,8 +25,17 @@ typedef struct GrantSet {
         RuleTargets targets;
 } GrantSet;
 
+/* Times what one connection may grant. */
+#define ACCOUNT_FACTOR 4
+
+struct GrantAccount {
+        unsigned n_refs;
+        size_t n_rules, n_bytes;
+};
+
 struct ServiceGrants {
         ListNode node;
+        GrantAccount *account; /* ref; NULL: none */
         uint64_t generation;
         HashTable sets;
         size_t n_rules, n_bytes; /* of all sets */
@@ -46,17 +55,65 @@ static void free_rule(gpointer rule) {
         container_rule_free(rule);
 }
 
-ServiceGrants *service_grants_new(void) {
+GrantAccount *grant_account_new(void) {
+        GrantAccount *account = g_new0(GrantAccount, 1);
+
+        account->n_refs = 1;
+        return account;
+}
+
+void grant_account_unref(GrantAccount *account) {
+        if (!account || --account->n_refs > 0)
+                return;
+        g_assert(account->n_rules == 0 && account->n_bytes == 0);
+        g_free(account);
+}
+
+bool grant_account_is_used(const GrantAccount *account) {
+        return account->n_refs > 1;
+}
+
+uint64_t grant_account_get_limit(uint64_t max_rules) {
+        return max_rules > UINT64_MAX / ACCOUNT_FACTOR ? UINT64_MAX : max_rules * ACCOUNT_FACTOR;
+}
+
+RuleRoom grant_account_get_room(const GrantAccount *account, uint64_t max_rules) {
+        return rule_room_get(grant_account_get_limit(max_rules), account->n_rules,
+                             account->n_bytes);
+}
+
+/* Of @grants and of all that its user granted. */
+static void count(ServiceGrants *grants, size_t n_rules, size_t n_bytes) {
+        grants->n_rules += n_rules;
+        grants->n_bytes += n_bytes;
+        if (!grants->account)
+                return;
+        grants->account->n_rules += n_rules;
+        grants->account->n_bytes += n_bytes;
+}
+
+static void uncount(ServiceGrants *grants, size_t n_rules, size_t n_bytes) {
+        grants->n_rules -= n_rules;
+        grants->n_bytes -= n_bytes;
+        if (!grants->account)
+                return;
+        grants->account->n_rules -= n_rules;
+        grants->account->n_bytes -= n_bytes;
+}
+
+ServiceGrants *service_grants_new(GrantAccount *account) {
         ServiceGrants *grants = g_new0(ServiceGrants, 1);
 
+        grants->account = account;
+        if (account)
+                account->n_refs++;
         grants->generation = name_generation_next();
         return grants;
 }
 
 static void free_set(ServiceGrants *grants, GrantSet *set) {
         hash_table_remove(&grants->sets, &set->node);
-        grants->n_rules -= set->rules->len;
-        grants->n_bytes -= set->n_bytes;
+        uncount(grants, set->rules->len, set->n_bytes);
         rule_targets_clear(&set->targets);
         g_ptr_array_unref(set->rules);
         g_free(set);
@@ -70,6 +127,7 @@ void service_grants_free(ServiceGrants *grants) {
                 while (grants->sets.buckets[i])
                         free_set(grants, CONTAINER_OF(grants->sets.buckets[i], GrantSet, node));
         hash_table_clear(&grants->sets);
+        grant_account_unref(grants->account);
         g_free(grants);
 }
 
@@ -130,8 +188,7 @@ void service_grants_add(ServiceGrants *grants, uint64_t container, const Contain
         g_ptr_array_add(set->rules, kept);
         rule_targets_add(&set->targets, kept);
         set->n_bytes += container_rule_get_size(kept);
-        grants->n_rules++;
-        grants->n_bytes += container_rule_get_size(kept);
+        count(grants, 1, container_rule_get_size(kept));
         grants->generation = name_generation_next();
 }
 
@@ -215,7 +272,7 @@ void named_grants_add(NamedGrants *named, const char *name, const ContainerRule 
         if (!node) {
                 node = g_new0(NamedNode, 1);
                 node->name = g_strdup(name);
-                node->grants = service_grants_new();
+                node->grants = service_grants_new(NULL);
                 hash_table_add(&named->names, &node->node, hash);
         }
         service_grants_add(node->grants, GRANTS_FOR_ALL, rule);

@@ -15,8 +15,25 @@
 
 typedef struct ServiceGrants ServiceGrants;
 
-/** service_grants_new() - none yet, in no list */
-ServiceGrants *service_grants_new(void);
+/* Counts what all connections of one user have granted together. */
+typedef struct GrantAccount GrantAccount;
+
+/** grant_account_new() - nothing yet. Return: a reference */
+GrantAccount *grant_account_new(void);
+void grant_account_unref(GrantAccount *account);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GrantAccount, grant_account_unref)
+
+/** grant_account_is_used() - whether any ServiceGrants count there */
+bool grant_account_is_used(const GrantAccount *account);
+
+/** grant_account_get_limit() - how many rules one user may have, given the limit of a connection */
+uint64_t grant_account_get_limit(uint64_t max_rules);
+
+/** grant_account_get_room() - how many more there may be, given the limit of a connection */
+RuleRoom grant_account_get_room(const GrantAccount *account, uint64_t max_rules);
+
+/** service_grants_new() - none yet, in no list; @account: referenced, NULL: they count nowhere */
+ServiceGrants *service_grants_new(GrantAccount *account);
 
 /** service_grants_free() - takes them out of their list too. NULL is fine */
 void service_grants_free(ServiceGrants *grants);

@@ -420,6 +420,41 @@ def limit_rate(t):
     t.equal(len(got), 20, 'records')
 
 
+@test('8/limits that a manager or a service runs into')
+def manager_limits(t):
+    limits = {'max_containers': 1, 'max_rules_per_container': 1, 'max_container_metadata_bytes': 60}
+    bus = t.bus(limits=limits)
+    manager, watcher = t.connect(bus), t.connect(bus)
+    watch(watcher)
+    one, two = [(CALL, '', '/a', '')], [(CALL, '/a', ''), (CALL, '/b', '')]
+    named = lambda rules: {'Allow': ('a(usos)', rules)}
+    server = Server(t, bus, one, manager=manager)
+    cases = (
+        ('AddServer', '/', 'max_containers=1', lambda: add_server(manager)),
+        ('AddServer', '/', 'max_rules_per_container=1',
+         lambda: add_server(manager, named(one * 2))),
+        ('AddServer', '/', 'max_container_metadata_bytes=60',
+         lambda: add_server(manager, app='x' * 60)),
+        ('AddServerRules', server.path, 'max_rules_per_container=1',
+         lambda: add_rules(server, *one)),
+        ('AllowContainers', '/', 'max_rules_per_container=1',
+         lambda: manager.bus('AllowContainers', 'oa(uos)', server.path, two, interface=INTERFACE)))
+    for member, path, limit, make_call in cases:
+        t.failed(make_call(), 'LimitsExceeded', limit)
+        (got_path, record), = records(watcher)
+        record.pop('Label', None)
+        expected = {'Layer': 'limit', 'Sender': manager.unique, 'PID': os.getpid(),
+                    'UID': os.getuid(), 'Receiver': rawbus.BUS, 'MessageType': 'method_call',
+                    'Path': rawbus.BUS_PATH, 'Interface': INTERFACE, 'Member': member,
+                    'Rule': limit}
+        if path != '/':
+            expected.update(Type='com.example.Sandbox', AppId='com.example.App', InstanceId='i1')
+        descriptors = record.pop('UnixFDs', 0)
+        t.equal((got_path, record), (path, expected), limit)
+        logged = fields(wait_line(t, bus, f'Member={member}', limit))
+        t.equal((logged['Layer'], logged.get('UnixFDs', '0')), ('limit', str(descriptors)), limit)
+
+
 @test('8/servers that fail cannot flood the log')
 def failure_rate(t):
     bus = t.bus()

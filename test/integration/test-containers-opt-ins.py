@@ -8,8 +8,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import (CALL, FDS, INTERFACE, NOT_CONTAINER, RECEIVE, SEE, SERVICE, SUBTREE, Server,
-                        removal, rule, watch_removal, world)
+from containers import (ANYBODY, CALL, FDS, INTERFACE, NOT_CONTAINER, RECEIVE, SEE, SERVICE,
+                        SUBTREE, Server, removal, rule, watch_removal, world)
 from harness import test
 
 IFACE = 'com.example.Iface'
@@ -239,6 +239,55 @@ def grants_are_freed(t):
     t.returned(allow(service, other.path, (CALL, '/c', '')), 'after the server went')
     t.returned(withdraw(service, other.path))
     t.returned(allow(service, '/', (CALL, '/c', ''), (CALL, '/d', '')), 'after taking back')
+
+
+@test('6/what all connections of one uid grant is bounded, four times that of one')
+def grants_of_user(t):
+    bus, server, _, watcher = world(t, limits={'max_rules_per_container': 2})
+    watcher.add_match("member='Denied'")
+    rules = ((CALL, '/a', ''), (CALL, '/b', ''))
+    services = [t.connect(bus) for _ in range(5)]
+    for number, service in enumerate(services[:4]):
+        t.returned(allow(service, (server.path, '/')[number % 2], *rules))
+    t.failed(allow(services[4], '/', rules[0]), 'LimitsExceeded')
+    denied = watcher.wait_signal('Denied')
+    t.equal((denied.body[0], denied.body[1]['Rule'].value),
+            ('/', 'user:max_rules_per_container=8'), 'record')
+    t.returned(withdraw(services[1], '/'))
+    t.returned(allow(services[4], '/', rules[0]), 'after one has taken back')
+    t.failed(allow(services[4], '/', rules[0], rules[1]), 'LimitsExceeded', 'one more')
+    services[0].close()
+    t.true(harness.wait_until(lambda: allow(services[4], '/', rules[1]).kind == rawbus.RETURN),
+           'after one has gone')
+    t.returned(server.stop())
+    t.returned(allow(services[2], '/', *rules), 'after the server has gone')
+
+
+@test('6/the texts of what one uid grants are bounded, too')
+def grant_texts_of_user(t):
+    bus, _, _, _ = world(t, limits={'max_rules_per_container': 1000})
+    services = [t.connect(bus) for _ in range(6)]
+    rules = [(CALL, '/' + 'x' * 2000, '')] * 63        # nearly half of what one may have
+    taken = 0
+    for service in services:
+        for _ in range(2):
+            reply = allow(service, '/', *rules)
+            taken += reply.kind == rawbus.RETURN
+    t.equal(taken, 8, 'times 126063 bytes, of 1024000 at most')
+
+
+@test('6/another uid has its own grants (needs root)')
+def grants_of_users(t):
+    harness.need_root()
+    bus, _, _, _ = world(t, limits={'max_rules_per_container': 1}, extra=ANYBODY)
+    services = [t.connect(bus) for _ in range(5)]
+    for service in services[:4]:
+        t.returned(allow(service, '/', (CALL, '/a', '')))
+    t.failed(allow(services[4], '/', (CALL, '/a', '')), 'LimitsExceeded')
+    run = t.run_as(65534, 'import rawbus, sys\n'
+                   'print(rawbus.Connection(sys.argv[1]).bus("AllowContainers", "oa(uos)", "/", '
+                   f'[({CALL}, "/a", "")], interface="{INTERFACE}").kind)', bus.address)
+    t.equal(run.out, f'{rawbus.RETURN}\n', run.err)
 
 
 @test('6/a refused AllowContainers grants nothing')

@@ -145,11 +145,13 @@ static inline void fake_request_header(void *data, void *connection) {
         ((FakeConnection *)connection)->has_header = true;
 }
 
-static inline void fake_limit_reached(void *data, void *caller, const char *limit, uint64_t value) {
+static inline void fake_limit_reached(void *data, const MethodCall *call, const Instance *instance,
+                                      const char *rule) {
         FakeHost *fake = data;
 
-        (void)caller;
-        g_string_append_printf(fake->events, "limit %s %" G_GUINT64_FORMAT ";", limit, value);
+        g_assert_nonnull(call->connection);
+        g_string_append_printf(fake->events, "limit %s%s%s;", instance ? instance->path : "",
+                               instance ? " " : "", rule);
 }
 
 static inline void fake_server_failed(void *data, const Instance *instance, const char *reason,

@@ -395,7 +395,7 @@ static void grant(ServiceGrants **grants, uint64_t container, const char *text) 
         g_autoptr(GError) error = NULL;
 
         if (!*grants)
-                *grants = service_grants_new();
+                *grants = service_grants_new(NULL);
         g_assert_true(container_rule_parse_nameless(text, &rule, &error));
         g_assert_true(service_grants_check(&rule, &error));
         service_grants_add(*grants, container, &rule);

@@ -252,7 +252,7 @@ static void test_add_server_rules(void) {
         fake_assert_events(&world.fake, "");
         g_assert_cmpstr(add_rules(&world, world.manager, C0, 3, CONTAINER_RULE_OWN), ==,
                         ERROR_LIMITS_EXCEEDED);
-        fake_assert_events(&world.fake, "limit max_rules_per_container 5;");
+        fake_assert_events(&world.fake, "limit " CONTAINERS_PATH_PREFIX "0 max_rules_per_container=5;");
         g_assert_cmpuint(container_rules_get(policy->rules)->len, ==, 3);
         g_assert_null(add_rules(&world, world.manager, C0, 2, CONTAINER_RULE_OWN));
         g_assert_null(add_rules(&world, world.manager, C0, 0, 0));
@@ -309,7 +309,7 @@ static void test_allow_containers(void) {
         g_assert_cmpuint(service_grants_count(world.service->grants), ==, 3);
         g_assert_true(service_grants_see(world.service->grants, 7));
         g_assert_cmpstr(allow(&world, C1, 3, CONTAINER_RULE_CALL), ==, ERROR_LIMITS_EXCEEDED);
-        fake_assert_events(&world.fake, "limit max_rules_per_container 5;");
+        fake_assert_events(&world.fake, "limit max_rules_per_container=5;");
         g_assert_cmpuint(service_grants_count(world.service->grants), ==, 3);
         g_assert_null(call_with(&world, world.service, "WithdrawContainers", "/"));
         g_assert_cmpuint(service_grants_count(world.service->grants), ==, 1);
@@ -353,13 +353,13 @@ static void test_rule_bytes(void) {
         g_assert_null(give_long_rules(&world, "AddServerRules", C0, 2, 4096));
         g_assert_cmpstr(give_long_rules(&world, "AddServerRules", C0, 1, 1), ==,
                         ERROR_LIMITS_EXCEEDED);
-        fake_assert_events(&world.fake, "limit max_rules_per_container 5;");
+        fake_assert_events(&world.fake, "limit max_rules_per_container=5;");
         g_assert_cmpuint(container_rules_get(world.mine->policy->rules)->len, ==, 2);
         g_assert_null(give_long_rules(&world, "AllowContainers", C0, 1, 4096));
         g_assert_null(give_long_rules(&world, "AllowContainers", "/", 1, 4000));
         g_assert_cmpstr(give_long_rules(&world, "AllowContainers", "/", 2, 60), ==,
                         ERROR_LIMITS_EXCEEDED);
-        fake_assert_events(&world.fake, "limit max_rules_per_container 5;");
+        fake_assert_events(&world.fake, "limit max_rules_per_container=5;");
         g_assert_cmpuint(service_grants_count(world.service->grants), ==, 2);
         g_assert_null(give_long_rules(&world, "AllowContainers", "/", 1, 96));
         g_assert_null(call_with(&world, world.service, "WithdrawContainers", "/"));

@@ -139,12 +139,12 @@ static void test_limits(void) {
                 add(&fake, manager, 0);
         g_assert_false(try_add(&fake, manager, 0, &error));
         g_assert_cmpstr(error, ==, ERROR_LIMITS_EXCEEDED);
-        fake_assert_events(&fake, "limit max_containers_per_user 4;");
+        fake_assert_events(&fake, "limit max_containers_per_user=4;");
         for (unsigned i = 0; i < 4; i++)
                 g_assert_true(try_add(&fake, other, 0, &error));
         g_string_truncate(fake.events, 0);
         g_assert_false(try_add(&fake, third, 0, &error));
-        fake_assert_events(&fake, "limit max_containers 8;");
+        fake_assert_events(&fake, "limit max_containers=8;");
         /* "what it frees (a place under a limit) is free before its reply is sent" */
         registry_stop_listening(fake.registry,
                                 registry_find(fake.registry, wire_string(path_of(0))));
@@ -372,7 +372,7 @@ static void test_grants(void) {
         Instance *instance = add(&fake, manager, 0);
         ContainerRule rule = { CONTAINER_RULE_CALL, (char *)"", (char *)"/", (char *)"" };
 
-        manager->grants = service_grants_new();
+        manager->grants = service_grants_new(NULL);
         registry_add_grants(fake.registry, manager->grants);
         service_grants_add(manager->grants, instance->number, &rule);
         service_grants_add(manager->grants, GRANTS_FOR_ALL, &rule);
