@@ -18,7 +18,6 @@
 #include "bus/journal.h"
 #include "bus/privileges.h"
 #include "bus/service-command.h"
-#include "bus/services.h"
 #include "bus/spawn.h"
 #include "wire/protocol.h"
 #include "wire/syntax.h"
@@ -113,6 +112,10 @@ void activation_reload(Activation *activation, const Config *config) {
                 services_forget_news(activation->services);
 }
 
+void activation_refresh(Activation *activation) {
+        services_refresh(activation->services);
+}
+
 /* systemd is never started by the bus, but waited for. */
 static bool waits_for_systemd(const Activation *activation, const char *name) {
         return activation->bus->config->systemd_activation && strcmp(name, SYSTEMD_NAME) == 0;
@@ -144,8 +147,8 @@ void activation_foreach(Activation *activation, void (*visit)(const char *name, 
         services_foreach(activation->services, visit_name, &name_visit);
 }
 
-void activation_foreach_news(Activation *activation, void (*visit)(const char *name, void *user),
-                             void *user) {
+void activation_foreach_news(Activation *activation,
+                             void (*visit)(const ServiceNews *news, void *user), void *user) {
         services_foreach_news(activation->services, visit, user);
 }
 
@@ -515,7 +518,6 @@ static void wait_for(Activation *activation, Waiter *waiter, const char *name,
         g_auto(ServiceError) error = { 0 };
 
         if (!waits_for_systemd(activation, name)) {
-                services_refresh(activation->services);
                 file = activation_find(activation, wire_string(name));
                 if (!file) {
                         refuse(activation, waiter, ERROR_SERVICE_UNKNOWN,

@@ -7,7 +7,7 @@
 
 #include "bus/bus.h"
 #include "bus/call-ref.h"
-#include "bus/service-file.h"
+#include "bus/services.h"
 #include "policy/config.h"
 
 /* What activation needs from above; implemented by bus/context with router and driver. */
@@ -41,6 +41,12 @@ void activation_free(Activation *activation);
  */
 void activation_reload(Activation *activation, const Config *config);
 
+/**
+ * activation_refresh() - looks whether service files have changed: before it is decided, and so
+ * before somebody is let to activation_start_message() or activation_start_service()
+ */
+void activation_refresh(Activation *activation);
+
 /** activation_has() - whether @name can be started */
 bool activation_has(Activation *activation, WireString name);
 
@@ -54,11 +60,9 @@ const ServiceFile *activation_find(Activation *activation, WireString name);
 void activation_foreach(Activation *activation, void (*visit)(const char *name, void *user),
                         void *user);
 
-/**
- * activation_foreach_news() - the names that have come or gone, while ActivationHost is told so
- */
-void activation_foreach_news(Activation *activation, void (*visit)(const char *name, void *user),
-                             void *user);
+/** activation_foreach_news() - what has changed, while ActivationHost is told so */
+void activation_foreach_news(Activation *activation,
+                             void (*visit)(const ServiceNews *news, void *user), void *user);
 
 /**
  * activation_foreach_file() - the service file of every activatable name, for what else they say

@@ -40,6 +40,9 @@ typedef struct BusHooks {
         void (*place_free)(Bus *bus);
         /* whether a name that nobody owns can be started, and with which LSM label (NULL: not known) */
         bool (*can_activate)(Bus *bus, WireString name, const char **ret_assumed_label);
+        /* before it is decided on what service files say: they are read again if they have changed,
+         * and what they say to containers is in force */
+        void (*refresh_services)(Bus *bus);
         /* a message to such a name, which the verdict let through: parks it until it has an owner
          */
         void (*activate)(Bus *bus, Connection *sender, const Message *message);

@@ -64,13 +64,15 @@ static void connection_gone(Bus *bus, Connection *connection) {
                 registry_manager_gone(bus->registry, connection);
 }
 
-/* Looking for the name may have read service files that say something else about containers. */
+static void refresh_services(Bus *bus) {
+        activation_refresh(bus->activation);
+        opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
+}
+
 static bool can_activate(Bus *bus, WireString name, const char **ret_assumed_label) {
         const ServiceFile *file;
 
-        (void)activation_find(bus->activation, name);
-        opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
-        /* found again: the files of before may be gone by now */
+        refresh_services(bus);
         file = activation_find(bus->activation, name);
         *ret_assumed_label = file ? file->apparmor_label : NULL;
         return file != NULL;
@@ -132,9 +134,11 @@ static bool host_ask_systemd(void *host, const char *unit, bool again) {
 
 static void host_services_changed(void *host) {
         Bus *bus = host;
+        OptIns *opt_ins = context_of(bus)->opt_ins;
 
-        opt_ins_refresh(context_of(bus)->opt_ins, bus->activation);
-        driver_services_changed(bus);
+        opt_ins_refresh(opt_ins, bus->activation);
+        driver_services_changed(bus, opt_ins_get_told(opt_ins));
+        opt_ins_note_told(opt_ins);
 }
 
 /* --- the configuration in force --- */
@@ -214,6 +218,7 @@ static void init_hooks(Bus *bus) {
                                  .connection_gone = connection_gone,
                                  .place_free = acceptors_resume,
                                  .can_activate = can_activate,
+                                 .refresh_services = refresh_services,
                                  .activate = activate,
                                  .denied = denials_report,
                                  .connect_denied = denials_report_connect,

@@ -173,29 +173,45 @@ void driver_connection_gone(Bus *bus, Connection *connection) {
         release_all_forwards(bus, connection);
 }
 
-/* A visit to the names that can be started now, or no longer. */
+/* A visit to the services that are not what they were. */
 typedef struct NewsVisit {
         Bus *bus;
+        const NamedGrants *before; /* opt-ins of service files when containers were last told */
         Connection *receiver;
-        bool concerned; /* the receiver sees one of them */
+        bool concerned; /* its ListActivatableNames is another one now */
 } NewsVisit;
 
-static void visit_news(const char *name, void *user) {
-        NewsVisit *visit = user;
+static bool saw(const NewsVisit *visit, WireString name) {
+        const NamedGrants *now = container_policy_set_named_grants(visit->before);
+        bool sees = driver_sees(visit->bus, visit->receiver, name);
 
-        visit->concerned |= driver_sees(visit->bus, visit->receiver, wire_string(name));
+        container_policy_set_named_grants(now);
+        return sees;
+}
+
+static void visit_news(const ServiceNews *news, void *user) {
+        NewsVisit *visit = user;
+        WireString name = wire_string(news->name);
+        bool before = news->before && saw(visit, name);
+        bool now = news->now && driver_sees(visit->bus, visit->receiver, name);
+
+        visit->concerned |= before != now;
 }
 
 static bool is_concerned(Connection *receiver, void *user) {
-        NewsVisit visit = { .bus = user, .receiver = receiver };
+        NewsVisit *visit = user;
 
         if (!receiver->instance)
                 return true;
-        activation_foreach_news(visit.bus->activation, visit_news, &visit);
-        return visit.concerned;
+        visit->receiver = receiver;
+        visit->concerned = false;
+        activation_foreach_news(visit->bus->activation, visit_news, visit);
+        return visit->concerned;
 }
 
-void driver_services_changed(Bus *bus) {
+void driver_services_changed(Bus *bus, const NamedGrants *before) {
+        NewsVisit visit = { .bus = bus, .before = before };
+
         router_broadcast_signal(bus, DBUS_BUS_NAME, "ActivatableServicesChanged", NULL,
-                                is_concerned, bus);
+                                is_concerned, &visit);
 }

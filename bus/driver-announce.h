@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bus/connection.h"
+#include "policy/service-grants.h"
 
 /**
  * driver_announce() - NameLost, NameOwnerChanged and NameAcquired of @change, in this order;
@@ -27,5 +28,10 @@ void driver_announce_unique(Bus *bus, Connection *connection, bool appeared);
  */
 void driver_connection_gone(Bus *bus, Connection *connection);
 
-/** driver_services_changed() - ActivatableServicesChanged; for ActivationHost.services_changed */
-void driver_services_changed(Bus *bus);
+/**
+ * driver_services_changed() - ActivatableServicesChanged; for ActivationHost.services_changed
+ * @before: opt-ins of service files, until the last time
+ *
+ * Contained connections are told when the names that they see and can be started are others.
+ */
+void driver_services_changed(Bus *bus, const NamedGrants *before);

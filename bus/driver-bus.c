@@ -75,8 +75,8 @@ static bool start_service_by_name(MethodCall *call, void *user) {
 
         if (!reader_get_string(&call->body, &name) || !reader_get_u32(&call->body, &flags))
                 return method_fail(call, ERROR_INVALID_ARGS, "A bus name and flags were expected");
-        if (!bus->activation || !driver_sees(bus, call->connection, name) ||
-            !activation_has(bus->activation, name))
+        bus->hooks.refresh_services(bus);
+        if (!driver_sees(bus, call->connection, name) || !activation_has(bus->activation, name))
                 return method_fail(call, ERROR_SERVICE_UNKNOWN,
                                    "No service file provides the name \"%.*s\"", DRIVER_TEXT(name));
         if (connection_find(bus, name)) {

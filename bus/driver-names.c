@@ -255,6 +255,7 @@ bool driver_list_activatable_names(MethodCall *call, void *user) {
         Listing listing = listing_begin(bus, call);
         size_t mark = writer_open_array(call->reply, "s");
 
+        bus->hooks.refresh_services(bus);
         writer_add_string(call->reply, DBUS_BUS_NAME);
         activation_foreach(bus->activation, list_activatable, &listing);
         listing_end(&listing);

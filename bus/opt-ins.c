@@ -15,6 +15,7 @@
 
 struct OptIns {
         NamedGrants *grants; /* owned; in force */
+        NamedGrants *told;   /* owned; that containers have heard of; NULL: those in force */
         uint64_t generation; /* of the service files that they are from */
         bool is_loaded;
 };
@@ -26,7 +27,10 @@ OptIns *opt_ins_new(void) {
 static void put_in_force(OptIns *opt_ins, NamedGrants *grants) {
         container_policy_set_named_grants(grants);
         policy_forget();
-        named_grants_free(opt_ins->grants);
+        if (opt_ins->told)
+                named_grants_free(opt_ins->grants);
+        else
+                opt_ins->told = opt_ins->grants;
         opt_ins->grants = grants;
 }
 
@@ -34,6 +38,7 @@ void opt_ins_free(OptIns *opt_ins) {
         if (!opt_ins)
                 return;
         put_in_force(opt_ins, NULL);
+        opt_ins_note_told(opt_ins);
         g_free(opt_ins);
 }
 
@@ -83,4 +88,12 @@ void opt_ins_refresh(OptIns *opt_ins, Activation *activation) {
         opt_ins->generation = activation_get_generation(activation);
         opt_ins->is_loaded = true;
         put_in_force(opt_ins, grants);
+}
+
+const NamedGrants *opt_ins_get_told(const OptIns *opt_ins) {
+        return opt_ins->told ? opt_ins->told : opt_ins->grants;
+}
+
+void opt_ins_note_told(OptIns *opt_ins) {
+        g_clear_pointer(&opt_ins->told, named_grants_free);
 }

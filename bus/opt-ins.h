@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bus/bus.h"
+#include "policy/service-grants.h"
 
 typedef struct OptIns OptIns;
 
@@ -21,3 +22,12 @@ void opt_ins_free(OptIns *opt_ins);
  * file hold, and the service can be started as any other. One comparison when nothing has changed.
  */
 void opt_ins_refresh(OptIns *opt_ins, Activation *activation);
+
+/**
+ * opt_ins_get_told() - what was in force when containers last heard of services, which may not be
+ * what is in force now; borrowed until opt_ins_note_told()
+ */
+const NamedGrants *opt_ins_get_told(const OptIns *opt_ins);
+
+/** opt_ins_note_told() - they have heard of what is in force */
+void opt_ins_note_told(OptIns *opt_ins);

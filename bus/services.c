@@ -39,7 +39,7 @@ struct Services {
         LoopTimer timer;
         LoopWork tell;       /* due when the one who made this is to be told */
         uint64_t generation; /* how often files were other ones */
-        GHashTable *news;    /* owned; names that came or went since they were forgotten */
+        GHashTable *news;    /* owned; name to whether it was there before, see ServiceNews */
         bool dirty;          /* inotify has said something since the last reading */
 };
 
@@ -122,15 +122,27 @@ static bool tables_equal(GHashTable *a, GHashTable *b) {
         return true;
 }
 
-/* Names that are in @a only. */
-static void note_news(Services *services, GHashTable *a, GHashTable *b) {
-        GHashTableIter iter;
-        void *name;
+/* What it was before the first of several changes counts. */
+static void note_one(Services *services, const char *name, bool before) {
+        if (!g_hash_table_contains(services->news, name))
+                g_hash_table_insert(services->news, g_strdup(name), GINT_TO_POINTER(before));
+}
 
-        g_hash_table_iter_init(&iter, a);
+static void note_news(Services *services, GHashTable *before, GHashTable *now) {
+        GHashTableIter iter;
+        void *name, *value;
+
+        g_hash_table_iter_init(&iter, before);
+        while (g_hash_table_iter_next(&iter, &name, &value)) {
+                const ServiceFile *old = value, *new = g_hash_table_lookup(now, name);
+
+                if (!new || g_strcmp0(old->containers_allow, new->containers_allow) != 0)
+                        note_one(services, name, true);
+        }
+        g_hash_table_iter_init(&iter, now);
         while (g_hash_table_iter_next(&iter, &name, NULL))
-                if (!g_hash_table_contains(b, name))
-                        g_hash_table_add(services->news, g_strdup(name));
+                if (!g_hash_table_contains(before, name))
+                        note_one(services, name, false);
 }
 
 static void watch_folder(Services *services, Folder *folder) {
@@ -158,7 +170,6 @@ static bool read_all(Services *services) {
         if (tables_equal(services->files, files))
                 return false;
         note_news(services, services->files, files);
-        note_news(services, files, services->files);
         g_hash_table_unref(services->files);
         services->files = g_steal_pointer(&files);
         services->generation++;
@@ -314,14 +325,18 @@ void services_foreach(Services *services, void (*visit)(const ServiceFile *file,
                 visit(file, user);
 }
 
-void services_foreach_news(Services *services, void (*visit)(const char *name, void *user),
+void services_foreach_news(Services *services, void (*visit)(const ServiceNews *news, void *user),
                            void *user) {
         GHashTableIter iter;
-        void *name;
+        void *name, *before;
 
         g_hash_table_iter_init(&iter, services->news);
-        while (g_hash_table_iter_next(&iter, &name, NULL))
-                visit(name, user);
+        while (g_hash_table_iter_next(&iter, &name, &before)) {
+                const ServiceNews news = { name, GPOINTER_TO_INT(before),
+                                           g_hash_table_contains(services->files, name) };
+
+                visit(&news, user);
+        }
 }
 
 void services_forget_news(Services *services) {

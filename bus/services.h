@@ -40,16 +40,22 @@ const ServiceFile *services_find(Services *services, WireString name);
 /** services_get_generation() - changes with what services_find() would tell */
 uint64_t services_get_generation(const Services *services);
 
-/** services_refresh() - the same look for changes, before something is started */
+/**
+ * services_refresh() - the same look for changes, for who is about to decide on what a file says: a
+ * few system calls
+ */
 void services_refresh(Services *services);
 
 void services_foreach(Services *services, void (*visit)(const ServiceFile *file, void *user),
                       void *user);
 
-/**
- * services_foreach_news() - names that somebody provides who did not, or that nobody does any more,
- * since services_forget_news()
- */
-void services_foreach_news(Services *services, void (*visit)(const char *name, void *user),
+/* A name that came or went, or whose file says something else to containers. */
+typedef struct ServiceNews {
+        const char *name;
+        bool before, now; /* whether somebody provides it */
+} ServiceNews;
+
+/** services_foreach_news() - what has changed since services_forget_news() */
+void services_foreach_news(Services *services, void (*visit)(const ServiceNews *news, void *user),
                            void *user);
 void services_forget_news(Services *services);

@@ -72,8 +72,11 @@ void container_policy_add_rule(ContainerPolicy *policy, const ContainerRule *rul
         policy->generation = name_generation_next();
 }
 
-void container_policy_set_named_grants(const NamedGrants *named) {
+const NamedGrants *container_policy_set_named_grants(const NamedGrants *named) {
+        const NamedGrants *before = named_grants;
+
         named_grants = named;
+        return before;
 }
 
 /* What is left to other layers, or only reported. */

@@ -39,9 +39,11 @@ void container_policy_add_rule(ContainerPolicy *policy, const ContainerRule *rul
 
 /**
  * container_policy_set_named_grants() - the opt-ins of service files
- * @named: borrowed until it is replaced; NULL: none. Who replaces it calls policy_forget()
+ * @named: borrowed until it is replaced; NULL: none. Who replaces it for good calls policy_forget()
+ *
+ * Return: those of before.
  */
-void container_policy_set_named_grants(const NamedGrants *named);
+const NamedGrants *container_policy_set_named_grants(const NamedGrants *named);
 
 /**
  * container_policy_decide() - what the container layer says to a message

@@ -206,6 +206,90 @@ def file_comes(t):
     t.true(harness.wait_until(lambda: call(contained).error.endswith('ServiceUnknown')), 'gone')
 
 
+@test('6/X-Containers-Allow that is gone, or new, counts for the very next start')
+def file_changes(t):
+    bus, folder = services(t, (SERVICE, 'call @/x'), (OTHER, None))
+    outside, contained = t.connect(bus), Server(t, bus).connect()
+    service_file(folder, SERVICE)
+    t.failed(call(contained), 'ServiceUnknown', 'a call')
+    t.equal(outside.bus('NameHasOwner', 's', SERVICE).body, (False,), 'it does not run')
+    service_file(folder, SERVICE, 'call @/x')
+    service_file(folder, SERVICE)
+    t.failed(contained.bus('StartServiceByName', 'su', SERVICE, 0), 'ServiceUnknown', 'a start')
+    t.equal(outside.bus('NameHasOwner', 's', SERVICE).body, (False,), 'it does not run')
+    service_file(folder, OTHER, 'call @/x')
+    t.equal(contained.bus('ListActivatableNames').body[0], [rawbus.BUS, OTHER], 'what it sees')
+    service_file(folder, OTHER)
+    service_file(folder, SERVICE, 'call @/x')
+    t.equal(contained.bus('ListActivatableNames').body[0], [rawbus.BUS, SERVICE], 'what it sees')
+    service_file(folder, OTHER, 'call @/x')
+    t.equal(t.returned(contained.bus('StartServiceByName', 'su', OTHER, 0)), (1,), 'a new one')
+    service_file(folder, SERVICE, 'call @/y')
+    t.failed(call(contained), 'AccessDenied', 'what it no longer allows')
+    t.equal(t.returned(call(contained, path='/y')), ('/y',), 'what it allows now')
+    for name in (SERVICE, OTHER):
+        quit_service(t, bus, name)
+
+
+@test('4/ActivatableServicesChanged comes when what a container can start has changed')
+def services_changed(t):
+    bus, folder = services(t, (SERVICE, None), (OTHER, None))
+    nothing, sees = Server(t, bus).connect(), Server(t, bus, [rule(SEE, SERVICE)]).connect()
+    outside = t.connect(bus)
+    for connection in (nothing, sees, outside):
+        connection.add_match("member='ActivatableServicesChanged'")
+
+    def told(reload=True):
+        """Who heard, after the bus has seen the files."""
+        if reload:
+            t.returned(outside.bus('ReloadConfig'))
+        else:
+            nothing.bus('ListActivatableNames')
+        return [{m.member for m in connection.drain()} == {'ActivatableServicesChanged'}
+                for connection in (nothing, sees, outside)]
+
+    t.equal(told(), [False, False, True], 'nothing has changed')
+    for reload in (True, False):
+        for path, allow_, expected in ((SERVICE, 'call', [True, False, True]),
+                                       (SERVICE, 'call;receive', [False, False, True]),
+                                       (SERVICE, 'nonsense', [True, False, True]),
+                                       (OTHER, None, [False, False, reload]),
+                                       (OTHER, 'receive', [True, True, True])):
+            service_file(folder, path, allow_)
+            t.equal(told(reload), expected, f'{path} {allow_} {reload}')
+        os.unlink(os.path.join(folder, OTHER + '.service'))
+        t.equal(told(reload), [True, True, True], f'one that goes, {reload}')
+        service_file(folder, SERVICE, 'call')
+        service_file(folder, OTHER, 'call')
+        t.equal(told(reload), [True, True, True], f'two at once, {reload}')
+        service_file(folder, SERVICE)
+        nothing.bus('GetId')
+        service_file(folder, OTHER)
+        t.equal(told(reload), [True, True, True], f'as at the start, {reload}')
+
+
+@test('4/who sees more or less without a name that moves is not told')
+def silent_changes(t):
+    bus, folder = services(t, (SERVICE, None))
+    outside, owner, server = t.connect(bus), t.connect(bus), Server(t, bus)
+    contained = server.connect()
+    owner.own(SERVICE)
+    contained.add_match("member='NameOwnerChanged'")
+    for allow_ in ('call', None):
+        service_file(folder, SERVICE, allow_)
+        t.returned(outside.bus('ReloadConfig'))
+        t.equal(contained.bus('NameHasOwner', 's', SERVICE).body, (allow_ is not None,), allow_)
+    for change in (allow, withdraw):
+        t.returned(change(owner, '/', *([(CALL, '/', '')] if change is allow else ())))
+        t.equal(contained.bus('NameHasOwner', 's', SERVICE).body, (change is allow,), 'grant')
+    t.equal(contained.drain(), [], 'before it has a rule')
+    t.returned(server.manager.bus('AddServerRules', 'oa(usos)', server.path, [rule(SEE, SERVICE)],
+                                  interface=INTERFACE))
+    t.equal(contained.drain(), [], 'a new rule')
+    owner.bus('ReleaseName', 's', SERVICE)
+    t.equal([m.body for m in contained.drain()], [(SERVICE, owner.unique, '')], 'a name that moves')
+
+
 @test('6/X-Containers-Allow: XML still has to agree')
 def file_and_xml(t):
     bus, _ = services(t, (SERVICE, 'call @/x'), extra='  <policy context="mandatory">'

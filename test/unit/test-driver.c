@@ -130,9 +130,12 @@ void activation_foreach(Activation *activation, void (*visit)(const char *name, 
         visit("com.example.Startable", user);
 }
 
-void activation_foreach_news(Activation *activation, void (*visit)(const char *name, void *user),
-                             void *user) {
-        activation_foreach(activation, visit, user);
+void activation_foreach_news(Activation *activation,
+                             void (*visit)(const ServiceNews *news, void *user), void *user) {
+        const ServiceNews news = { "com.example.Startable", .now = true };
+
+        g_assert_nonnull(activation);
+        visit(&news, user);
 }
 
 void activation_start_service(Activation *activation, Connection *caller, const MessageView *call,
@@ -200,6 +203,10 @@ static void reload(Bus *bus, Connection *caller, const MessageView *call) {
         router_send_error(bus, caller, call, ERROR_FAILED, "x.conf:1: wrong");
 }
 
+static void refresh_services(Bus *bus) {
+        g_assert_nonnull(bus->activation);
+}
+
 static bool sees_nothing(Bus *bus, Connection *observer, WireString name) {
         return bus == observer->bus && wire_string_is(name, observer->unique);
 }
@@ -231,7 +238,10 @@ static void set_up(Fixture *f, gconstpointer data) {
         f->identity = identity_new(1000, 1000, 4711);
         f->bus.config = &f->config;
         f->bus.activation = (Activation *)f;
-        f->bus.hooks = (BusHooks){ .denied = denied, .reload = reload, .sees_name = sees_nothing };
+        f->bus.hooks = (BusHooks){ .denied = denied,
+                                   .reload = reload,
+                                   .refresh_services = refresh_services,
+                                   .sees_name = sees_nothing };
         list_init(&f->bus.all);
         list_init(&f->bus.monitors);
         names_init(&f->bus.names);
