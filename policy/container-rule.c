@@ -212,12 +212,14 @@ static bool parse_option(const char *word, ContainerRule *rule, GError **error) 
 
 /* Verb, name and options, as far as they can be told from each other; then the common check. */
 static bool parse_words(char **words, bool has_name, ContainerRule *rule, GError **error) {
-        bool talk = strcmp(words[0], "talk") == 0;
+        bool talk = has_name && strcmp(words[0], "talk") == 0;
         char **options = words + (has_name ? 2 : 1);
 
         rule->flags = talk ? TALK_FLAGS : parse_verbs(words[0]);
         if (rule->flags == 0)
-                return invalid(error, "word", words[0], "see, call, receive, own or talk");
+                return invalid(error, "word", words[0],
+                               has_name ? "see, call, receive, own or talk"
+                                        : "call, receive or call+receive");
         if (has_name && !words[1])
                 return invalid(error, "rule", words[0], "a bus name behind it");
         if (talk && *options)

@@ -65,7 +65,7 @@ bool container_rule_parse(const char *line, ContainerRule *ret_rule, GError **er
 /**
  * container_rule_parse_nameless() - the same for opt-ins in service files, which have no name
  *
- * Empty text is an error.
+ * Empty text is an error, and so is talk: who opens everything to everybody has to write that.
  */
 bool container_rule_parse_nameless(const char *text, ContainerRule *ret_rule, GError **error);
 

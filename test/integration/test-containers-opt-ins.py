@@ -165,15 +165,18 @@ def file_descriptors(t):
 
 @test('6/X-Containers-Allow: a bad rule is logged, the rest holds, the service can be used')
 def file_bad_rule(t):
-    bus, folder = services(t, (SERVICE, 'see ; call @/good ;own;call nodots; call \\sx;;'))
+    bus, folder = services(t, (SERVICE, 'see ; call @/good ;own;call nodots; call \\sx;;'
+                                     'talk;call+receive+own;receive+call @/both'))
     lines = [line for line in bus.log().splitlines() if 'X-Containers-Allow' in line]
-    t.equal(len(lines), 4, bus.log())
-    for line, bad in zip(lines, ('Rule=see', 'Rule=own', 'Rule="call nodots"', 'Rule="call')):
+    t.equal(len(lines), 6, bus.log())
+    for line, bad in zip(lines, ('Rule=see', 'Rule=own', 'Rule="call nodots"', 'Rule="call',
+                                 'Rule=talk', 'Rule=call+receive+own')):
         t.contains(line, bad, 'rule')
         t.contains(line, f'File={folder}/{SERVICE}.service', 'file')
         t.contains(line, 'Line=4', 'line')
     contained = Server(t, bus).connect()
-    t.equal(t.returned(call(contained, path='/good')), ('/good',), 'the good rule')
+    for path in ('/good', '/both'):
+        t.equal(t.returned(call(contained, path=path)), (path,), 'a good rule')
     t.failed(call(contained, path='/other'), 'AccessDenied')
     quit_service(t, bus)
 

@@ -130,6 +130,10 @@ static void test_parse_nameless(void) {
         g_assert_cmpstr(rule.interface, ==, "a.b.C");
         g_assert_false(container_rule_parse_nameless("", &other, NULL));
         g_assert_false(container_rule_parse_nameless("call org.foo a.b", &other, NULL));
+        g_assert_false(container_rule_parse_nameless("talk", &other, NULL));
+        g_assert_false(container_rule_parse_nameless("call+talk", &other, NULL));
+        g_assert_true(container_rule_parse_nameless("receive+call @/", &other, NULL));
+        g_assert_cmphex(other.flags, ==, CALL | RECEIVE);
 }
 
 static void test_parse_text(void) {
