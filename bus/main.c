@@ -15,6 +15,7 @@
 #include "containers/interface.h"
 
 #include <dbus/dbus.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -157,6 +158,8 @@ static bool serve(Program *program) {
         if (!watch_signals(program->bus))
                 return false;
         daemonize_finish();
+        /* reading the configuration took more memory than keeping it does */
+        malloc_trim(0);
         notify_ready();
         int r = context_run(program->bus);
 
