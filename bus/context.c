@@ -294,6 +294,7 @@ static void apply_config(void *user, Config *config) {
         take_config(bus, config,
                     policy_new_with_accounts(config, accounts_set_config(bus->accounts, config)));
         set_timeouts(bus);
+        loop_set_busy_poll(bus->loop, config->busy_poll_usec);
         lsm_reload(config);
         containers_host_reload(bus);
         /* new rules are in force before anybody is told of new services */
@@ -402,6 +403,7 @@ Bus *context_new(const ContextOptions *options, Config *config, GError **error) 
         if (!bus->loop || !lsm_init(config, error))
                 return NULL;
         loop_set_turn_end(bus->loop, end_turn, bus);
+        loop_set_busy_poll(bus->loop, config->busy_poll_usec);
         if (!init_reload(context, error))
                 return NULL;
         init_activation(bus);

@@ -8,6 +8,8 @@
  */
 #include "bus/loop.h"
 
+#include "bus/busy-poll.h"
+
 #include <errno.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -20,6 +22,7 @@ struct Loop {
         bool quit;
         unsigned n_events, next_event; /* of this turn */
         struct epoll_event events[EVENTS_PER_TURN];
+        BusyPoll busy_poll;
         ListNode timers;   /* LoopTimer, earliest first */
         ListNode work;     /* LoopWork that is due */
         uint64_t now_usec; /* 0: the clock was not read in this turn */
@@ -186,8 +189,20 @@ static void run_work(Loop *loop) {
         }
 }
 
+void loop_set_busy_poll(Loop *loop, uint32_t usec) {
+        busy_poll_set(&loop->busy_poll, usec);
+}
+
+static int wait_for_events(Loop *loop) {
+        int msec = wait_msec(loop), n = 0;
+
+        if (msec != 0)
+                n = busy_poll_wait(&loop->busy_poll, loop->epoll_fd, loop->events, EVENTS_PER_TURN);
+        return n > 0 ? n : epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, msec);
+}
+
 int loop_turn(Loop *loop) {
-        int n = epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_TURN, wait_msec(loop));
+        int n = wait_for_events(loop);
 
         if (n < 0 && errno != EINTR)
                 return -errno;

@@ -86,6 +86,9 @@ void loop_set_turn_end(Loop *loop, void (*flush)(void *user), void *user);
 int loop_watch_signals(Loop *loop, const sigset_t *signals,
                        void (*received)(int signal, void *user), void *user);
 
+/** loop_set_busy_poll() - how many microseconds to look again before sleeping, see bus/busy-poll.h */
+void loop_set_busy_poll(Loop *loop, uint32_t usec);
+
 /** loop_turn() - one turn; waits when nothing is due. Return: 0, -errno of a broken epoll */
 int loop_turn(Loop *loop);
 

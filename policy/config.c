@@ -146,6 +146,7 @@ Config *config_new_included(const Config *config) {
         included->apparmor = config->apparmor;
         included->containers_unrestricted = config->containers_unrestricted;
         included->containers_header_always = config->containers_header_always;
+        included->busy_poll_usec = config->busy_poll_usec;
         return included;
 }
 
@@ -194,6 +195,7 @@ void config_join(Config *config, Config *included) {
         config->apparmor = included->apparmor;
         config->containers_unrestricted = included->containers_unrestricted;
         config->containers_header_always = included->containers_header_always;
+        config->busy_poll_usec = included->busy_poll_usec;
 }
 
 void config_add_group(Config *config, const char *name, const char *text, const char *file, unsigned line) {

@@ -72,6 +72,7 @@ typedef struct Config {
         GPtrArray *rules;            /* of PolicyRule * (policy/rules.h), in the order of the files */
         bool service_owner_check;    /* <service_owner_check/> */
         bool containers_unrestricted; /* <containers default_access="unrestricted"/> */
+        uint32_t busy_poll_usec;       /* <busy_poll usec="..."/>; 0: never */
         bool containers_header_always; /* <containers header="always"/> */
         GPtrArray *rule_groups;      /* of RuleGroup * */
         GPtrArray *warnings;         /* of char *, "FILE:LINE: text": what was read and has no effect, for the log */

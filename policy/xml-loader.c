@@ -25,6 +25,9 @@
 /* busconfig, policy, allow, and one more that is refused. */
 #define MAX_ELEMENTS 8
 
+/* More would only make a bus of one processor slow. */
+#define MAX_BUSY_POLL_USEC 1000
+
 typedef struct Loader Loader;
 typedef struct ElementType ElementType;
 
@@ -369,6 +372,18 @@ static void begin_apparmor(Loader *loader, const char *const *attributes) {
                 loader->config->apparmor = (ApparmorMode)mode;
 }
 
+static void begin_busy_poll(Loader *loader, const char *const *attributes) {
+        const char *usec = find_attribute(attributes, "usec");
+        guint64 value;
+
+        if (usec && g_ascii_string_to_unsigned(usec, 10, 0, MAX_BUSY_POLL_USEC, &value, NULL))
+                loader->config->busy_poll_usec = (uint32_t)value;
+        else
+                fail(loader, current_line(loader),
+                     "<busy_poll> has no proper time, expected usec=\"0\" to usec=\"%d\"",
+                     MAX_BUSY_POLL_USEC);
+}
+
 static void begin_containers(Loader *loader, const char *const *attributes) {
         static const char *const access_words[] = { "restricted", "unrestricted", NULL };
         static const char *const header_words[] = { "requested", "always", NULL };
@@ -433,6 +448,7 @@ static const ElementType element_types[] = {
         { "associate", SELINUX, LEAF, "own context", NULL, begin_associate, NULL, 0 },
         { "apparmor", BUSCONFIG, LEAF, "mode", NULL, begin_apparmor, NULL, 0 },
         { "containers", BUSCONFIG, CONTAINERS, "default_access header", NULL, begin_containers, NULL, 0 },
+        { "busy_poll", BUSCONFIG, LEAF, "usec", NULL, begin_busy_poll, NULL, 0 },
         { "group", CONTAINERS, LEAF, "name", "container rules, one a line", begin_group, end_group, 0 },
 };
 

@@ -314,13 +314,22 @@ def container_limits(t, program):
     return start(t, program, name)
 
 
-@command_difference('service-owner-check', 'refused', 'taken')
-def service_owner_check(t, program):
+def start_with(t, program, extra):
     name = t.path('bus.conf')
     with open(name, 'w', encoding='utf-8') as out:
         out.write(harness.CONFIG.format(listen=f'unix:path={t.directory}/socket', servicedir='',
-                                        limits='', extra='<service_owner_check/>'))
+                                        limits='', extra=extra))
     return start(t, program, name)
+
+
+@command_difference('service-owner-check', 'refused', 'taken')
+def service_owner_check(t, program):
+    return start_with(t, program, '<service_owner_check/>')
+
+
+@command_difference('busy-poll', 'refused', 'taken')
+def busy_poll(t, program):
+    return start_with(t, program, '<busy_poll usec="60"/>')
 
 
 @command_difference('tcp', 'taken', 'refused')

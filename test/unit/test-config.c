@@ -308,7 +308,8 @@ static void test_groups(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
                                             "<group name='portals'>\n"
                                             "  talk org.a.B   # comment\n"
                                             "</group><group name='other'>see org.c.D</group></containers>\n"
-                                            "<containers><group name='other'>see org.e.F</group></containers>");
+                                            "<containers><group name='other'>see org.e.F</group></containers>"
+                                            "<busy_poll usec='60'/>");
         g_autoptr(Config) config = NULL;
         const RuleGroup *group;
 
@@ -318,6 +319,7 @@ static void test_groups(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
         config = load(path);
         g_assert_true(config->containers_unrestricted);
         g_assert_true(config->containers_header_always);
+        g_assert_cmpuint(config->busy_poll_usec, ==, 60);
 
         group = config_find_group(config, "portals");
         g_assert_nonnull(group);
