@@ -322,10 +322,6 @@ static void pending_succeed(Pending *pending) {
 
         log_message(LOG_LEVEL_DEBUG, "Service %s was started", pending->name);
         g_hash_table_remove(pending->activation->pending, pending->name);
-        while ((waiter = pop_waiter(&pending->starts))) {
-                host->started(host->host, &waiter->call);
-                waiter_free(waiter);
-        }
         while ((waiter = pop_waiter(&pending->messages))) {
                 host->deliver(host->host, waiter->caller->id, waiter->message);
                 waiter_free(waiter);
@@ -568,6 +564,17 @@ static void ask_systemd_again(Activation *activation) {
 
                 if (pending && pending->unit && !pending->asked)
                         ask_systemd(pending, true);
+        }
+}
+
+void activation_answer_starts(Activation *activation, const char *name) {
+        const ActivationHost *host = &activation->host;
+        Pending *pending = g_hash_table_lookup(activation->pending, name);
+        Waiter *waiter;
+
+        while (pending && (waiter = pop_waiter(&pending->starts))) {
+                host->started(host->host, &waiter->call);
+                waiter_free(waiter);
         }
 }
 

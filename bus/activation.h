@@ -90,8 +90,14 @@ void activation_start_service(Activation *activation, Connection *caller, const 
                               WireString name);
 
 /**
- * activation_name_owned() - @name has got an owner: callers are answered, then parked messages go
- * to it, in order
+ * activation_answer_starts() - @name has got an owner, who will hear so next: callers of
+ * StartServiceByName are answered
+ */
+void activation_answer_starts(Activation *activation, const char *name);
+
+/**
+ * activation_name_owned() - @name has got an owner, who has heard so: parked messages go to it, in
+ * order. To be called after activation_answer_starts()
  */
 void activation_name_owned(Activation *activation, const char *name);
 

@@ -3,9 +3,9 @@
  * Tells who has to know that a name has another owner.
  *
  * The order is that of the reference implementation: the old owner hears NameLost, everybody who
- * asked hears NameOwnerChanged, the new owner hears NameAcquired. A connection that closes loses
- * its well-known names first, last requested first, then its unique one; one that becomes a
- * monitor lives on and loses the unique one first.
+ * asked hears NameOwnerChanged, who asked for the start of a service is answered, the new owner
+ * hears NameAcquired. A connection that closes loses its well-known names first, last requested
+ * first, then its unique one; one that becomes a monitor lives on and loses the unique one first.
  */
 #include "bus/driver-announce.h"
 
@@ -90,22 +90,28 @@ static void announce(Bus *bus, Change *change, Connection *old_owner, Connection
                 tell(bus, change, old_owner, NULL, sees_only_old);
                 tell(bus, change, NULL, new_owner, sees_only_new);
         }
-        if (new_owner)
-                send_name(bus, new_owner, "NameAcquired", change->name.data);
 }
 
 void driver_announce(Bus *bus, const NameChange *change) {
         Change seen = { .name = wire_string(change->name) };
+        Connection *new_owner;
 
-        if (change->changed)
-                announce(bus, &seen, connection_of_names(change->old_owner),
-                         connection_of_names(change->new_owner));
+        if (!change->changed)
+                return;
+        new_owner = connection_of_names(change->new_owner);
+        announce(bus, &seen, connection_of_names(change->old_owner), new_owner);
+        if (!new_owner)
+                return;
+        activation_answer_starts(bus->activation, change->name);
+        send_name(bus, new_owner, "NameAcquired", change->name);
 }
 
 void driver_announce_unique(Bus *bus, Connection *connection, bool appeared) {
         Change seen = { .name = wire_string(connection->unique) };
 
         announce(bus, &seen, appeared ? NULL : connection, appeared ? connection : NULL);
+        if (appeared)
+                send_name(bus, connection, "NameAcquired", connection->unique);
 }
 
 /* A copy of the names that are owned, in one piece. */

@@ -118,16 +118,13 @@ char **service_environment_new(const Bus *bus) {
                         g_environ_setenv(environment, "DBUS_STARTER_ADDRESS", bus->address, TRUE);
         if (!type || !bus->address)
                 return environment;
-        if (strcmp(type, "session") == 0) {
-                environment = g_environ_setenv(environment, "DBUS_STARTER_BUS_TYPE", type, TRUE);
+        environment = g_environ_setenv(environment, "DBUS_STARTER_BUS_TYPE", type, TRUE);
+        if (strcmp(type, "session") == 0)
                 environment = g_environ_setenv(environment, "DBUS_SESSION_BUS_ADDRESS",
                                                bus->address, TRUE);
-        }
-        if (strcmp(type, "system") == 0) {
-                environment = g_environ_setenv(environment, "DBUS_STARTER_BUS_TYPE", type, TRUE);
+        if (strcmp(type, "system") == 0)
                 environment = g_environ_setenv(environment, "DBUS_SYSTEM_BUS_ADDRESS", bus->address,
                                                TRUE);
-        }
         return environment;
 }
 

@@ -106,13 +106,13 @@ static void child_reset_oom(void) {
         close(fd);
 }
 
-/* libc keeps some signals to itself and refuses them, which is fine. */
+/*
+ * No signal is blocked. Those that the bus ignores, SIGPIPE among them, stay ignored: services of
+ * the reference implementation start like that, too, and not all are prepared for another way.
+ */
 static void child_reset_signals(void) {
-        struct sigaction action = { .sa_handler = SIG_DFL };
         sigset_t none;
 
-        for (int number = 1; number < NSIG; number++)
-                sigaction(number, &action, NULL);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -123,6 +123,19 @@ def no_reply(t, bus):
     return sorted(asked[m.reply_serial] for m in replies if m.kind == rawbus.RETURN)
 
 
+@difference('repeated-keys', 'first', 'last', extra='  <standard_session_servicedirs/>\n')
+def repeated_keys(t, bus):
+    folder = os.path.join(bus.runtime, 'dbus-1', 'services')
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, f'{QUIET}.service'), 'w', encoding='utf-8') as out:
+        out.write(f'[D-BUS Service]\nName={QUIET}\nExec=/bin/sh -c "exit 1"\n'
+                  'Exec=/nonexistent/program\n')
+    connection = t.connect(bus)
+    t.returned(connection.bus('ReloadConfig'))
+    error = connection.bus('StartServiceByName', 'su', QUIET, 0).error
+    return {'ChildExited': 'first', 'ExecFailed': 'last'}[error.rsplit('.', 1)[1]]
+
+
 @difference('no-destination', (None, False), (rawbus.BUS, True))
 def no_destination(t, bus):
     connection = t.connect(bus)

@@ -319,6 +319,10 @@ def no_manager(t):
     end(t, process)
 
 
+def signals_of(report, key):
+    return int(re.search(rf'^{key}:\s*(\w+)', report, re.M)[1], 16)
+
+
 @test('process/children inherit nothing of what is for the bus')
 def children(t):
     listen_for_states(t, t.path('notify'))
@@ -336,8 +340,8 @@ def children(t):
     t.lacks(report, 'socket:', 'descriptors')
     t.lacks(report, 'anon_inode', 'descriptors')
     libc = 1 << 31 | 1 << 32     # signals 32 and 33 are libc's own: they stay as they were inherited
-    for key in ('SigBlk', 'SigIgn'):
-        t.equal(int(re.search(rf'^{key}:\s*(\w+)', report, re.M)[1], 16) & ~libc, 0, key)
+    t.equal(signals_of(report, 'SigBlk') & ~libc, 0, 'blocked signals')
+    t.true(signals_of(report, 'SigIgn') & 1 << signal.SIGPIPE - 1, 'SIGPIPE is ignored')
 
 
 # The log

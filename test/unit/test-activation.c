@@ -195,6 +195,11 @@ static void send(Fixture *fixture, unsigned caller, uint32_t serial, const char 
         message_clear(&message);
 }
 
+static void own(Fixture *fixture, const char *name) {
+        activation_answer_starts(fixture->bus.activation, name);
+        activation_name_owned(fixture->bus.activation, name);
+}
+
 /* Turns the loop until that much was told, and compares; '|' stands between two records. */
 static void expect(Fixture *fixture, const char *records) {
         g_auto(GStrv) wanted = g_strsplit(records, "|", -1);
@@ -249,13 +254,13 @@ static void test_owned(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         send(fixture, 1, 7, "a.Slow");
         g_assert_cmpuint(used(fixture, 1, QUOTA_ACTIVATIONS), ==, 3);
         g_assert_cmpuint(used(fixture, 1, QUOTA_INCOMING_BYTES), >, 0);
-        activation_name_owned(fixture->bus.activation, "a.Other");
+        own(fixture, "a.Other");
         g_assert_cmpuint(fixture->told->len, ==, 0);
-        activation_name_owned(fixture->bus.activation, "a.Slow");
+        own(fixture, "a.Slow");
         expect(fixture, "started 1 6|deliver 1 5|deliver 2 5|deliver 1 7");
         g_assert_cmpuint(used(fixture, 1, QUOTA_ACTIVATIONS), ==, 0);
         g_assert_cmpuint(used(fixture, 1, QUOTA_INCOMING_BYTES), ==, 0);
-        activation_name_owned(fixture->bus.activation, "a.Slow");
+        own(fixture, "a.Slow");
         g_assert_cmpuint(fixture->told->len, ==, 0);
 }
 
@@ -340,7 +345,7 @@ static void test_limit(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         send(fixture, 2, 6, "a.Slow");
         send(fixture, 2, 7, "a.Slow");
         expect(fixture, "failed 2 7 LimitsExceeded");
-        activation_name_owned(fixture->bus.activation, "a.Slow");
+        own(fixture, "a.Slow");
         expect(fixture, "deliver 2 5|deliver 2 6");
 }
 
@@ -367,7 +372,7 @@ static void test_caller_gone(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         activation_connection_gone(fixture->bus.activation, &fixture->callers[0]);
         activation_connection_gone(fixture->bus.activation, &fixture->callers[0]);
         g_assert_cmpuint(used(fixture, 1, QUOTA_INCOMING_BYTES), ==, 0);
-        activation_name_owned(fixture->bus.activation, "a.Slow");
+        own(fixture, "a.Slow");
         expect(fixture, "deliver 2 2");
 }
 
@@ -379,7 +384,7 @@ static void test_systemd(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         send(fixture, 1, 2, "org.freedesktop.systemd1");
         g_assert_cmpuint(fixture->told->len, ==, 0);
         fixture->systemd = true;
-        activation_name_owned(activation, "org.freedesktop.systemd1");
+        own(fixture, "org.freedesktop.systemd1");
         expect(fixture, "ask unit.service|deliver 1 2");
         activation_systemd_failed(activation, "other.service", "a.b.C", "text");
         g_assert_cmpuint(fixture->told->len, ==, 0);
@@ -389,7 +394,7 @@ static void test_systemd(Fixture *fixture, const void *data G_GNUC_UNUSED) {
         activation_systemd_failed(activation, "unit.service", "no name", "text");
         expect(fixture, "ask unit.service|failed 1 3 Failed");
         start(fixture, 1, 4, "a.Unit");
-        activation_name_owned(activation, "a.Unit");
+        own(fixture, "a.Unit");
         expect(fixture, "ask unit.service|started 1 4");
 }
 

@@ -147,6 +147,11 @@ void activation_start_service(Activation *activation, Connection *caller, const 
         is_started = true;
 }
 
+void activation_answer_starts(Activation *activation, const char *name) {
+        g_assert_nonnull(activation);
+        g_assert_nonnull(name);
+}
+
 void activation_name_owned(Activation *activation, const char *name) {
         g_assert_nonnull(activation);
         note(g_strdup_printf("activation %s", name));
