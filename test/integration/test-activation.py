@@ -400,9 +400,8 @@ XDG = {'XDG_DATA_HOME': '{t}/home', 'XDG_DATA_DIRS': '{t}/one:{t}/two:relative'}
 @activation('folders/those of a session', extra='<standard_session_servicedirs/>\n', env=XDG)
 def session_folders(s):
     a, = s.peers('A')
-    runtime = os.path.join(s.bus.runtime, 'dbus-1', 'services')
-    places = {'home': s.case.path('home/dbus-1/services'), 'one': s.case.path('one/dbus-1/services'),
-              'two': s.case.path('two/dbus-1/services'), 'runtime': runtime}
+    places = {label: s.case.path(f'{label}/dbus-1/services') for label in ('home', 'one', 'two')}
+    places['runtime'] = os.path.join(s.bus.runtime, 'dbus-1', 'services')
     for number, (label, folder) in enumerate(places.items()):
         os.makedirs(folder, exist_ok=True)
         own = f'com.example.Of{label}'
@@ -410,7 +409,8 @@ def session_folders(s):
         # the same name everywhere: which one is it? The second name is not that of its file.
         write(f'{folder}/{NAME}.service',
               service_text(NAME, f'Exec=/bin/sh -c "exit {20 + number}"'))
-        write(f'{folder}/loose.service', service_text(f'com.example.Loose{label}', 'Exec=/bin/true'))
+        loose = service_text(f'com.example.Loose{label}', 'Exec=/bin/true')
+        write(f'{folder}/loose.service', loose)
     a.quietly('ReloadConfig')
     activatable(s, a)
     reply = a.connection.bus(*START, NAME, 0)
