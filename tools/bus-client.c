@@ -10,8 +10,13 @@
 
 #include <gio/gunixfdlist.h>
 
-#define BUS_NAME "org.freedesktop.DBus"
-#define BUS_PATH "/org/freedesktop/DBus"
+static const struct {
+        const char *name, *variable;
+        GBusType type;
+} buses[N_BUSES] = {
+        [BUS_SESSION] = { "session", "DBUS_SESSION_BUS_ADDRESS", G_BUS_TYPE_SESSION },
+        [BUS_SYSTEM] = { "system", "DBUS_SYSTEM_BUS_ADDRESS", G_BUS_TYPE_SYSTEM },
+};
 
 void bus_options_add(BusOptions *options, GOptionContext *context) {
         GOptionEntry entries[] = {
@@ -30,41 +35,67 @@ void bus_options_clear(BusOptions *options) {
         g_clear_pointer(&options->address, g_free);
 }
 
-const char *bus_options_get_variable(const BusOptions *options) {
-        return options->system ? "DBUS_SYSTEM_BUS_ADDRESS" : "DBUS_SESSION_BUS_ADDRESS";
+void bus_options_add_both(BusOptions *options, GOptionContext *context) {
+        GOptionEntry entries[] = {
+                { "both", 0, 0, G_OPTION_ARG_NONE, &options->both,
+                  "Use the session bus and the system bus", NULL },
+                G_OPTION_ENTRY_NULL,
+        };
+
+        g_option_context_add_main_entries(context, entries, NULL);
 }
 
-GDBusConnection *bus_client_connect(const BusOptions *options, GError **error) {
-        const char *kind = options->system ? "system" : "session";
+bool bus_options_check(const BusOptions *options, GError **error) {
+        const char *wrong = NULL;
+
+        if (options->system && options->session)
+                wrong = "--system and --session exclude each other; see --both of run and learn";
+        else if (options->both && options->address)
+                wrong = "--both and --address exclude each other; set DBUS_SESSION_BUS_ADDRESS and "
+                        "DBUS_SYSTEM_BUS_ADDRESS instead";
+        else if (options->both && (options->system || options->session))
+                wrong = "--both stands alone, without --system or --session";
+        if (wrong)
+                g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, wrong);
+        return !wrong;
+}
+
+bool bus_options_has(const BusOptions *options, BusKind bus) {
+        return options->both || (bus == BUS_SYSTEM) == (bool)options->system;
+}
+
+const char *bus_kind_get_name(BusKind bus) {
+        return buses[bus].name;
+}
+
+const char *bus_kind_get_variable(BusKind bus) {
+        return buses[bus].variable;
+}
+
+GDBusConnection *bus_client_open(const BusOptions *options, BusKind bus, GError **error) {
         g_autofree char *address = g_strdup(options->address);
         g_autoptr(GDBusConnection) connection = NULL;
 
-        if (options->system && options->session) {
-                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                            "--system and --session exclude each other");
-                return NULL;
-        }
-
         if (!address)
-                address = g_dbus_address_get_for_bus_sync(
-                        options->system ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION, NULL, error);
+                address = g_dbus_address_get_for_bus_sync(buses[bus].type, NULL, error);
         if (address)
                 connection = g_dbus_connection_new_for_address_sync(
                         address,
                         G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
                                 G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
                         NULL, NULL, error);
-        if (!connection) {
-                if (options->address)
-                        g_prefix_error(error,
-                                       "cannot connect to the bus at %s: ", options->address);
-                else
-                        g_prefix_error(error,
-                                       "cannot connect to the %s bus (see --address): ", kind);
-                return NULL;
-        }
-
+        if (!connection && options->address)
+                g_prefix_error(error, "cannot connect to the bus at %s: ", options->address);
+        else if (!connection)
+                g_prefix_error(error, "cannot connect to the %s bus (see --address): ",
+                               buses[bus].name);
         return g_steal_pointer(&connection);
+}
+
+GDBusConnection *bus_client_connect(const BusOptions *options, GError **error) {
+        if (!bus_options_check(options, error))
+                return NULL;
+        return bus_client_open(options, options->system ? BUS_SYSTEM : BUS_SESSION, error);
 }
 
 GVariant *bus_client_call(GDBusConnection *connection, const char *member, GVariant *arguments,
@@ -72,6 +103,14 @@ GVariant *bus_client_call(GDBusConnection *connection, const char *member, GVari
         return g_dbus_connection_call_with_unix_fd_list_sync(
                 connection, BUS_NAME, BUS_PATH, CONTAINERS_INTERFACE, member, arguments,
                 G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE, -1, fds, NULL, NULL, error);
+}
+
+GVariant *bus_client_call_interface(GDBusConnection *connection, const char *interface,
+                                    const char *member, GVariant *arguments,
+                                    const char *reply_type, GError **error) {
+        return g_dbus_connection_call_sync(connection, BUS_NAME, BUS_PATH, interface, member,
+                                           arguments, G_VARIANT_TYPE(reply_type),
+                                           G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
 }
 
 bool bus_client_error_is(const GError *error, const char *name) {

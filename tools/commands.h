@@ -5,11 +5,6 @@
  */
 #pragma once
 
-enum {
-        COMMAND_FAILED = 1, /* list and show: the bus could not be asked, or refused */
-        COMMAND_USAGE = 2,  /* wrong arguments; run has 125 for both, see tools/child.h */
-};
-
 /** command_run() - runs a program as a contained client */
 int command_run(char **argv);
 
@@ -18,3 +13,9 @@ int command_list(char **argv);
 
 /** command_show() - prints all about servers or connections */
 int command_show(char **argv);
+
+/** command_rules() - prints the rules of a server or of an app's description, or adds to them */
+int command_rules(char **argv);
+
+/** command_stop() - ends servers */
+int command_stop(char **argv);

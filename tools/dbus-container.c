@@ -15,26 +15,52 @@
 typedef struct Command {
         const char *name;
         int (*run)(char **argv);
-        const char *summary;
+        const char *arguments, *summary;
 } Command;
 
 static const Command commands[] = {
-        { "run", command_run, "run a program as a contained client" },
-        { "list", command_list, "print the container servers of a bus" },
-        { "show", command_show, "print all about a server, or the server of a connection" },
+        { "run", command_run, "[OPTION...] [--] COMMAND [ARGUMENT...]",
+          "run a program as a contained client" },
+        { "list", command_list, "[OPTION...]", "print the container servers of a bus" },
+        { "show", command_show, "[OPTION...] CONTAINER...", "print all about a container" },
+        { "rules", command_rules, "[OPTION...] [CONTAINER]",
+          "print the rules of a container, or what an app's description allows" },
+        { "stop", command_stop, "[OPTION...] CONTAINER...", "end a container" },
 };
 
 static void print_help(void) {
-        g_print("Usage:\n"
-                "  dbus-container run [OPTION...] [--] COMMAND [ARGUMENT...]\n"
-                "  dbus-container list [OPTION...]\n"
-                "  dbus-container show [OPTION...] PATH|BUSNAME...\n"
-                "\n"
+        g_print("Usage:\n");
+        for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+                g_print("  dbus-container %s %s\n", commands[i].name, commands[i].arguments);
+        g_print("\n"
                 "Commands:\n");
         for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-                g_print("  %-6s %s\n", commands[i].name, commands[i].summary);
+                g_print("  %-8s %s\n", commands[i].name, commands[i].summary);
         g_print("\n"
                 "dbus-container COMMAND --help tells the options of each.\n");
+}
+
+/* "run, list, ... or stop"; newly allocated */
+static char *command_names(void) {
+        GString *names = g_string_new(NULL);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
+                if (i > 0)
+                        g_string_append(names, i + 1 < G_N_ELEMENTS(commands) ? ", " : " or ");
+                g_string_append(names, commands[i].name);
+        }
+        return g_string_free(names, FALSE);
+}
+
+static int fail(const char *given) {
+        g_autofree char *names = command_names();
+
+        if (given)
+                g_printerr("dbus-container: '%s' is no command; expected %s\n", given, names);
+        else
+                g_printerr("dbus-container: expected a command: %s; see dbus-container --help\n",
+                           names);
+        return CHILD_EXIT_FAILED;
 }
 
 int main(int argc, char *argv[]) {
@@ -58,11 +84,5 @@ int main(int argc, char *argv[]) {
                         return commands[i].run(argv + 1);
                 }
 
-        if (argc >= 2)
-                g_printerr("dbus-container: '%s' is no command; expected run, list or show\n",
-                           argv[1]);
-        else
-                g_printerr("dbus-container: expected a command: run, list or show; see "
-                           "dbus-container --help\n");
-        return CHILD_EXIT_FAILED;
+        return fail(argc >= 2 ? argv[1] : NULL);
 }

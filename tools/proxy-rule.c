@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The grammar of the proxy differs from that of rules in few places: METHOD may be a star, a path or
- * a method alone is a whole RULE, and an empty RULE stands for everything. What both have in common is
- * checked by container_rule_check().
+ * The grammar of the proxy differs from that of rules in few places: METHOD may be a star, a path
+ * or a method alone is a whole RULE, and an empty RULE stands for everything. What both have in
+ * common is checked by container_rule_check().
  */
 #include "tools/proxy-rule.h"
 
@@ -65,7 +65,8 @@ static void set_path(ContainerRule *rule, const char *path) {
 static void set_restriction(ContainerRule *rule, const char *text) {
         const char *path = text ? strchr(text, '@') : NULL;
 
-        rule->interface = path ? g_strndup(text, (size_t)(path - text)) : g_strdup(text ? text : "");
+        rule->interface =
+                path ? g_strndup(text, (size_t)(path - text)) : g_strdup(text ? text : "");
         if (strcmp(rule->interface, "*") == 0)
                 rule->interface[0] = '\0';
         set_path(rule, path ? path + 1 : "/*");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Permissions as xdg-dbus-proxy(1) takes them, and with it Flatpak and Firejail: turned into rules of a
- * container server.
+ * Permissions as xdg-dbus-proxy(1) takes them, and with it Flatpak and Firejail: turned into
+ * rules of a container server.
  *
  *     see, talk, own       NAME
  *     call, broadcast      NAME=[METHOD][@PATH]

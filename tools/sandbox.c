@@ -58,10 +58,11 @@ static char *runtime_directory(void) {
         return g_strdup_printf("/run/user/%u", (unsigned)getuid());
 }
 
-char *sandbox_socket_path(gboolean system) {
+char *sandbox_socket_path(BusKind bus) {
         g_autofree char *runtime = runtime_directory();
 
-        return system ? g_strdup(SYSTEM_BUS_SOCKET) : g_build_filename(runtime, "bus", NULL);
+        return bus == BUS_SYSTEM ? g_strdup(SYSTEM_BUS_SOCKET)
+                                 : g_build_filename(runtime, "bus", NULL);
 }
 
 static void add_system_directory(Arguments *arguments, const char *path) {
@@ -75,7 +76,6 @@ static void add_system_directory(Arguments *arguments, const char *path) {
 
 static void add_places(Arguments *arguments, const SandboxOptions *options) {
         g_autofree char *runtime = runtime_directory();
-        g_autofree char *inside = sandbox_socket_path(options->system);
         const char *home = g_get_home_dir();
 
         for (size_t i = 0; i < G_N_ELEMENTS(fixed_arguments); i++)
@@ -86,7 +86,13 @@ static void add_places(Arguments *arguments, const SandboxOptions *options) {
         if (g_path_is_absolute(home) && !g_str_equal(home, "/"))
                 arguments_add(arguments, "--dir", home, NULL);
         arguments_add(arguments, "--perms", "0700", "--dir", runtime, "--setenv", "XDG_RUNTIME_DIR",
-                      runtime, "--bind", options->socket_path, inside, NULL);
+                      runtime, NULL);
+        for (size_t i = 0; i < N_BUSES; i++) {
+                g_autofree char *inside = sandbox_socket_path((BusKind)i);
+
+                if (options->socket_paths[i])
+                        arguments_add(arguments, "--bind", options->socket_paths[i], inside, NULL);
+        }
 }
 
 static gboolean add_exposed(Arguments *arguments, const char *const *paths, GError **error) {

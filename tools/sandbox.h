@@ -5,18 +5,19 @@
  */
 #pragma once
 
+#include "tools/bus-client.h"
+
 #include <gio/gio.h>
 #include <sys/types.h>
 
 typedef struct SandboxOptions {
-        const char *socket_path;   /* borrowed; outside */
+        const char *socket_paths[N_BUSES]; /* borrowed; outside; NULL: no such bus */
         const char *const *expose; /* borrowed; paths to show read-only, NULL-terminated, or NULL */
-        gboolean system;           /* the socket stands in for that of the system bus */
         int status_fd;             /* where bubblewrap reports to; not to be closed at exec */
 } SandboxOptions;
 
-/** sandbox_socket_path() - where the container's socket is inside; newly allocated */
-char *sandbox_socket_path(gboolean system);
+/** sandbox_socket_path() - where the container's socket for @bus is inside; newly allocated */
+char *sandbox_socket_path(BusKind bus);
 
 /**
  * sandbox_argv() - the command line that runs @command under bubblewrap

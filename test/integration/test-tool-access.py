@@ -1,0 +1,258 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""dbus-container: descriptions of apps, both buses, rules, stop, completion."""
+
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+from containers import CALL, INTERFACE, SERVICE, Server, rule
+from harness import CONTAINER_TOOL, test
+from tools import servers, start_gdbus, tool, world
+
+CALL_GDBUS = ['gdbus', 'call', '--session', '--dest', 'com.example.GService', '--object-path',
+              '/com/example/Object', '--method', 'com.example.Iface.Echo', '<"hello">']
+LIST_NAMES = ['gdbus', 'call', '--session', '--dest', 'org.freedesktop.DBus', '--object-path',
+              '/org/freedesktop/DBus', '--method', 'org.freedesktop.DBus.ListNames']
+REQUEST = ['gdbus', 'call', '--session', '--dest', 'org.freedesktop.DBus', '--object-path',
+           '/org/freedesktop/DBus', '--method', 'org.freedesktop.DBus.RequestName']
+
+METADATA = '''[Application]
+name=org.example.App
+
+[Session Bus Policy]
+com.example.GService={session}
+
+[System Bus Policy]
+com.example.GService={system}
+'''
+
+SNAP = '''name: demo
+plugs:
+  service: {interface: dbus, bus: session, name: com.example.GService}
+slots:
+  mine: {interface: dbus, bus: session, name: com.example.Mine}
+apps:
+  first: {plugs: [service], slots: [mine]}
+  second: {}
+'''
+
+PROFILE = '''dbus-user filter
+dbus-user.call com.example.GService=com.example.Iface.Echo@/com/example/*
+dbus-user.own com.example.Mine
+dbus-system none
+'''
+
+
+def written(t, name, text):
+    path = t.path(name)
+    with open(path, 'w', encoding='utf-8') as stream:
+        stream.write(text)
+    return path
+
+
+def identity(t, env, watcher, *args):
+    """Type and app id that the bus knows a running program by."""
+    process = t.spawn([CONTAINER_TOOL, 'run', *args, '--', 'sh', '-c',
+                       'dbus-send --session / com.example.Sent.S && echo up; cat'],
+                      env=env, stdin=subprocess.PIPE)
+    t.equal(harness.read_line(process.stdout.fileno(), 20), 'up', 'program')
+    info = t.returned(watcher.bus('GetServerInfo', 'o', servers(t, watcher)[0],
+                                  interface=INTERFACE))
+    process.stdin.close()
+    t.equal(process.wait(20), 0, 'status')
+    return info[1], info[2]
+
+
+@test('tool/run --flatpak-metadata')
+def flatpak(t):
+    harness.need_program('gdbus')
+    bus, env = world(t)
+    start_gdbus(t, bus)
+    for policy, status in (('talk', 0), ('own', 0), ('see', 1), ('none', 1)):
+        file = written(t, 'metadata', METADATA.format(session=policy, system='talk'))
+        out, err = tool(t, env, 'run', '--flatpak-metadata', file, '--', *CALL_GDBUS, status=status)
+        t.contains(out + err, 'hello' if status == 0 else 'rror', policy)
+        names, _ = tool(t, env, 'run', '--flatpak-metadata', file, '--', *LIST_NAMES)
+        t.equal('com.example.GService' in names, policy != 'none', f'seen with {policy}')
+    for name in ('org.example.App', 'org.example.App.Part',
+                 'org.mpris.MediaPlayer2.org.example.App'):
+        tool(t, env, 'run', '--flatpak-metadata', file, '--', *REQUEST, name, '0')
+    _, err = tool(t, env, 'run', '--flatpak-metadata', file, '--', *REQUEST, 'org.example.Apple',
+                  '0', status=1)
+    t.contains(err, 'AccessDenied', 'a name that is not its own')
+    watcher = t.connect(bus)
+    t.equal(identity(t, env, watcher, '--flatpak-metadata', file),
+            ('org.flatpak', 'org.example.App'), 'identity')
+    t.equal(identity(t, env, watcher, '--flatpak-metadata', file, '--app-id', 'x', '--type', 'a.b'),
+            ('a.b', 'x'), 'identity by options')
+
+
+@test('tool/run --flatpak-metadata: an unfiltered bus')
+def flatpak_open(t):
+    harness.need_program('gdbus')
+    bus, env = world(t)
+    start_gdbus(t, bus)
+    file = written(t, 'metadata', '[Application]\nname=a.b\n[Context]\nsockets=session-bus;\n')
+    out, _ = tool(t, env, 'run', '--flatpak-metadata', file, '--', *CALL_GDBUS)
+    t.contains(out, 'hello', 'call')
+    tool(t, env, 'run', '--flatpak-metadata', file, '--', *REQUEST, 'com.example.Any', '0')
+
+
+@test('tool/run --firejail-profile')
+def firejail(t):
+    harness.need_program('gdbus')
+    bus, env = world(t)
+    start_gdbus(t, bus)
+    file = written(t, 'player.profile', PROFILE)
+    out, _ = tool(t, env, 'run', '--firejail-profile', file, '--', *CALL_GDBUS)
+    t.contains(out, 'hello', 'call')
+    other = [word.replace('/com/example/Object', '/elsewhere') for word in CALL_GDBUS]
+    _, err = tool(t, env, 'run', '--firejail-profile', file, '--', *other, status=1)
+    t.contains(err, 'AccessDenied', 'another path')
+    tool(t, env, 'run', '--firejail-profile', file, '--', *REQUEST, 'com.example.Mine', '0')
+    t.equal(identity(t, env, t.connect(bus), '--firejail-profile', file),
+            ('io.github.netblue30.firejail', 'player'), 'identity')
+    for name in os.listdir('/etc/firejail') if os.path.isdir('/etc/firejail') else ():
+        if name.endswith('.profile'):
+            tool(t, env, 'rules', '--firejail-profile', f'/etc/firejail/{name}')
+
+
+@test('tool/run --snap-yaml')
+def snap(t):
+    harness.need_program('gdbus')
+    bus, env = world(t)
+    start_gdbus(t, bus)
+    file = written(t, 'snap.yaml', SNAP)
+    probe = t.run([CONTAINER_TOOL, 'rules', '--snap-yaml', file, '--app', 'first'], env=env)
+    if 'without libyaml' in probe.err:
+        raise harness.Skip('dbus-container was built without libyaml')
+    args = ['run', '--snap-yaml', file, '--app']
+    out, _ = tool(t, env, *args, 'first', '--', *CALL_GDBUS)
+    t.contains(out, 'hello', 'call')
+    tool(t, env, *args, 'second', '--', *CALL_GDBUS, status=1)
+    tool(t, env, *args, 'first', '--', *REQUEST, 'com.example.Mine', '0')
+    tool(t, env, *args, 'second', '--', *REQUEST, 'com.example.Mine', '0', status=1)
+    t.equal(identity(t, env, t.connect(bus), '--snap-yaml', file, '--app', 'first'),
+            ('io.snapcraft', 'snap.demo.first'), 'identity')
+    _, err = tool(t, env, *args, 'third', '--', 'true', status=125)
+    t.contains(err, "no app 'third'", 'message')
+
+
+@test('tool/run --both')
+def both(t):
+    session, env = world(t)
+    system = t.bus()
+    env['DBUS_SYSTEM_BUS_ADDRESS'] = system.address
+    on_system = t.connect(system)
+    on_system.own('com.example.OnSystem')
+    file = written(t, 'metadata', '[Application]\nname=a.b\n[System Bus Policy]\n'
+                                  'com.example.OnSystem=see\n')
+    query = ('for bus in session system; do dbus-send --$bus --print-reply=literal '
+             '--dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner '
+             'string:com.example.OnSystem; done; echo $DBUS_SESSION_BUS_ADDRESS; '
+             'echo $DBUS_SYSTEM_BUS_ADDRESS')
+    out, _ = tool(t, env, 'run', '--both', '--flatpak-metadata', file, '--', 'sh', '-c', query)
+    lines = out.split('\n')
+    t.equal([line.strip() for line in lines[:2]], ['boolean false', 'boolean true'],
+            'each bus has its rules')
+    t.true(lines[2] != lines[3], 'two sockets')
+    for line in lines[2:4]:
+        t.contains(line, f'unix:path={env["XDG_RUNTIME_DIR"]}/dbus-container-', 'address')
+    for bus in (session, system):
+        t.equal(servers(t, t.connect(bus)), [], 'servers that are left')
+    for args in (('--both', '--address', 'x:'), ('--both', '--system')):
+        _, err = tool(t, env, 'run', *args, 'true', status=125)
+        t.contains(err, '--both', 'message')
+
+
+@test('tool/run: descriptions that are wrong')
+def wrong(t):
+    _, env = world(t)
+    bad = written(t, 'bad', '[Application]\nname=a.b\n[Session Bus Policy]\na.c=maybe\n')
+    profile = written(t, 'bad.profile', '\ndbus-user maybe\n')
+    for args, wanted in (
+            (('--flatpak-metadata', bad), f"{bad}:4: 'a.c' in [Session Bus Policy]: expected"),
+            (('--firejail-profile', profile), f'{profile}:2: '),
+            (('--flatpak-metadata', t.path('missing')), t.path('missing')),
+            (('--flatpak-metadata', bad, '--firejail-profile', bad), 'expected one of'),
+            (('--snap-yaml', bad), '--app'), (('--app', 'x'), '--snap-yaml')):
+        out, err = tool(t, env, 'run', *args, 'true', status=125)
+        t.contains(err, wanted, f'{args}')
+        t.equal((out, err.count('\n')), ('', 1), f'{args}: one line of message')
+
+
+@test('tool/rules')
+def rules(t):
+    bus, env = world(t)
+    server = Server(t, bus, [rule(CALL, SERVICE, interface='a.b')])
+    contained = server.connect()
+    for what in (server.path, server.path.rsplit('/', 1)[1], contained.unique, 'com.example.App'):
+        out, _ = tool(t, env, 'rules', what)
+        t.equal(out, f'call {SERVICE} a.b\n', what)
+    out, _ = tool(t, env, 'rules', '--allow', 'see com.example.More', server.path)
+    t.equal(out, f'call {SERVICE} a.b\nsee com.example.More\n', 'with one more')
+    t.equal(len(t.returned(server.manager.bus('GetServerRules', 'o', server.path,
+                                              interface=INTERFACE))[0]), 2, 'rules in force')
+    file = written(t, 'metadata', METADATA.format(session='talk', system='see'))
+    out, _ = tool(t, env, 'rules', '--flatpak-metadata', file)
+    t.contains(out, 'talk com.example.GService\n', 'of metadata')
+    out, _ = tool(t, env, 'rules', '--system', '--flatpak-metadata', file)
+    t.equal(out, 'see com.example.GService\n', 'of metadata for the system bus')
+    again = written(t, 'again', out)
+    t.equal(tool(t, env, 'rules', '--allow-file', again)[0], out, 'its own output')
+    for args, status in (((), 2), (('a', 'b'), 2), (('/nowhere',), 1), (('nonsense',), 2),
+                         (('com.example.None',), 1)):
+        tool(t, env, 'rules', *args, status=status)
+    Server(t, bus, instance='i2')
+    _, err = tool(t, env, 'rules', 'com.example.App', status=1)
+    t.contains(err, 'several', 'an app with two containers')
+
+
+@test('tool/stop')
+def stop(t):
+    bus, env = world(t)
+    servers_of_test = [Server(t, bus, instance=f'i{i}') for i in range(3)]
+    watcher = t.connect(bus)
+    contained = servers_of_test[0].connect()
+    tool(t, env, 'stop', '--listening', servers_of_test[0].path)
+    t.true(watcher.bus('NameHasOwner', 's', contained.unique).body[0], 'is still connected')
+    tool(t, env, 'stop', contained.unique, servers_of_test[1].path)
+    t.true(not watcher.bus('NameHasOwner', 's', contained.unique).body[0], 'is disconnected')
+    t.equal(servers(t, watcher), [servers_of_test[2].path], 'what is left')
+    _, err = tool(t, env, 'stop', '/nowhere', servers_of_test[2].path, status=1)
+    t.contains(err, '/nowhere', 'message')
+    t.equal(servers(t, watcher), [], 'the others are stopped all the same')
+    tool(t, env, 'stop', status=2)
+
+
+@test('tool/completion of bash')
+def completion(t):
+    harness.need_program('bash')
+    bus, env = world(t)
+    server = Server(t, bus)
+    script = os.path.join(os.environ.get('SRC_DIR', os.path.join(harness.HERE, '../..')),
+                          'tools/completion/dbus-container')
+
+    def complete(*words):
+        line = ' '.join(f'"{word}"' for word in (CONTAINER_TOOL, *words))
+        process = t.run(['bash', '-c', f'. {script}; COMP_WORDS=({line}); '
+                         f'COMP_CWORD={len(words)}; _dbus_container; echo "${{COMPREPLY[@]}}"'],
+                        env=env)
+        t.equal(process.err, '', 'messages')
+        return process.out.split()
+
+    t.true({'run', 'list', 'stop'} <= set(complete('')), 'commands')
+    t.equal(complete('sto'), ['stop'], 'a command')
+    t.equal(complete('run', '--flat'), ['--flatpak-metadata'], 'an option')
+    t.true('--both' in complete('run', '--'), 'options')
+    t.equal(complete('show', ''), [server.path.rsplit('/', 1)[1]], 'containers')
+    t.equal(complete('run', '--allow', 't'), ['talk'], 'verbs')
+    t.equal(complete('run', '--flatpak-metadata', script[:-3]), [script], 'files')
+    t.true('sh' in complete('run', '--', 'sh'), 'programs')
+
+
+if __name__ == '__main__':
+    harness.main()
