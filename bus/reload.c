@@ -179,6 +179,9 @@ static bool is_ours(const Reload *reload, const struct inotify_event *event) {
         const char *folder = find_folder(reload, event->wd);
         g_autofree char *path = NULL;
 
+        /* the kernel could not keep up: anything may have changed */
+        if (event->mask & IN_Q_OVERFLOW)
+                return true;
         if (!folder || event->len == 0)
                 return false;
         path = g_build_filename(folder, event->name, NULL);

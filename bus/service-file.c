@@ -42,6 +42,15 @@ static bool fail(GError **error, const char *path, const char *text) {
         return false;
 }
 
+static bool cannot_open(GError **error, const char *path, int number) {
+        bool shortage = number == EMFILE || number == ENFILE || number == ENOMEM;
+
+        g_set_error(error, SERVICE_FILE_ERROR,
+                    shortage ? SERVICE_FILE_ERROR_SHORTAGE : SERVICE_FILE_ERROR_INVALID, "%s: %s",
+                    path, g_strerror(number));
+        return false;
+}
+
 static bool read_all(int fd, GString *text) {
         char buffer[4096];
         ssize_t n;
@@ -62,7 +71,7 @@ static bool read_file(const char *path, GString *text, GError **error) {
         struct stat info;
 
         if (fd < 0 || fstat(fd, &info) < 0)
-                return fail(error, path, g_strerror(errno));
+                return cannot_open(error, path, errno);
         if (!S_ISREG(info.st_mode))
                 return fail(error, path, "expected a regular file");
         if (!read_all(fd, text))

@@ -23,7 +23,8 @@ typedef struct ServiceFile {
 #define SERVICE_FILE_ERROR service_file_error_quark()
 typedef enum ServiceFileError {
         SERVICE_FILE_ERROR_INVALID,
-        SERVICE_FILE_ERROR_NAMING, /* not called after the name, in a folder where it must be */
+        SERVICE_FILE_ERROR_SHORTAGE, /* descriptors or memory are out: says nothing about the file */
+        SERVICE_FILE_ERROR_NAMING,   /* not called after the name, in a folder where it must be */
 } ServiceFileError;
 GQuark service_file_error_quark(void);
 

@@ -4,6 +4,9 @@
  * are written anew, and the times of the folders, for those that cannot be watched or were not
  * there before. Reading is put off a little after a change, because packages come with many files,
  * unless somebody asks for a name meanwhile.
+ *
+ * While descriptors or memory are out, what was read before goes on to hold, and reading is tried
+ * again after a while.
  */
 #include "bus/services.h"
 
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #define SETTLE_USEC 50000
+#define RETRY_USEC 1000000
 #define WATCHED                                                                                    \
         (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |   \
          IN_MOVE_SELF | IN_ONLYDIR)
@@ -40,6 +44,7 @@ struct Services {
         LoopWork tell;       /* due when the one who made this is to be told */
         uint64_t generation; /* how often files were other ones */
         GHashTable *news;    /* owned; name to whether it was there before, see ServiceNews */
+        bool is_short;       /* descriptors or memory were out at the last reading */
         bool dirty;          /* inotify has said something since the last reading */
 };
 
@@ -67,28 +72,40 @@ static struct timespec folder_time(const Folder *folder) {
         return info.st_mtim;
 }
 
-static void add_file(GHashTable *files, const Folder *folder, const char *file_name) {
+/* Return: false when it cannot be known what there is. */
+static bool add_file(GHashTable *files, const Folder *folder, const char *file_name) {
         g_autofree char *path = g_build_filename(folder->path, file_name, NULL);
         g_autoptr(GError) error = NULL;
         g_autoptr(ServiceFile) file = service_file_load(path, folder->flags, &error);
 
         if (!file) {
+                if (error->code == SERVICE_FILE_ERROR_SHORTAGE)
+                        return false;
                 log_message(LOG_LEVEL_WARNING, "Service file is not used: %s", error->message);
-                return;
+                return true;
         }
         if (g_hash_table_contains(files, file->name))
-                return;
+                return true;
         char *name = file->name;
 
         g_hash_table_insert(files, name, g_steal_pointer(&file));
+        return true;
 }
 
 static int compare_names(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* In order of their names, so that of two files for one name the same one wins each time. */
-static void add_folder(GHashTable *files, Folder *folder) {
+static bool is_shortage(int error) {
+        return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+/*
+ * In order of their names, so that of two files for one name the same one wins each time.
+ *
+ * Return: false when it cannot be known what there is.
+ */
+static bool add_folder(GHashTable *files, Folder *folder) {
         g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
         DIR *directory;
         struct dirent *entry;
@@ -96,14 +113,16 @@ static void add_folder(GHashTable *files, Folder *folder) {
         folder->changed = folder_time(folder);
         directory = opendir(folder->path);
         if (!directory)
-                return;
+                return !is_shortage(errno);
         while ((entry = readdir(directory)))
                 if (service_file_is_candidate(entry->d_name))
                         g_ptr_array_add(names, g_strdup(entry->d_name));
         closedir(directory);
         g_ptr_array_sort(names, compare_names);
         for (unsigned i = 0; i < names->len; i++)
-                add_file(files, folder, names->pdata[i]);
+                if (!add_file(files, folder, names->pdata[i]))
+                        return false;
+        return true;
 }
 
 static bool tables_equal(GHashTable *a, GHashTable *b) {
@@ -151,6 +170,18 @@ static void watch_folder(Services *services, Folder *folder) {
                 folder->watch = inotify_add_watch(services->inotify_fd, folder->path, WATCHED);
 }
 
+static void settled(LoopTimer *timer);
+
+/* Said once, as it is tried again whenever somebody asks for a name that is not known. */
+static void try_again_later(Services *services) {
+        if (!services->is_short)
+                log_message(LOG_LEVEL_WARNING, "Services stay as they were: the folders of service "
+                                               "files cannot be read now");
+        services->is_short = services->dirty = true;
+        loop_arm(services->loop, &services->timer, loop_now_usec(services->loop) + RETRY_USEC,
+                 settled);
+}
+
 /* Return: whether anything is different now. */
 static bool read_all(Services *services) {
         g_autoptr(GHashTable) files = new_table();
@@ -165,8 +196,12 @@ static bool read_all(Services *services) {
                  * between
                  */
                 watch_folder(services, folder);
-                add_folder(files, folder);
+                if (!add_folder(files, folder)) {
+                        try_again_later(services);
+                        return false;
+                }
         }
+        services->is_short = false;
         if (tables_equal(services->files, files))
                 return false;
         note_news(services, services->files, files);

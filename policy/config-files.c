@@ -42,13 +42,22 @@ static int read_all(int fd, GByteArray *bytes) {
         }
 }
 
+/* What a GFileError means to who reads the configuration. */
+static gint error_code(gint code) {
+        if (code == G_FILE_ERROR_NOENT)
+                return CONFIG_ERROR_MISSING;
+        if (code == G_FILE_ERROR_MFILE || code == G_FILE_ERROR_NFILE || code == G_FILE_ERROR_NOMEM)
+                return CONFIG_ERROR_SHORTAGE;
+        return CONFIG_ERROR_INVALID;
+}
+
 bool config_files_read(const char *path, bool only_regular, GByteArray *bytes, struct stat *ret_stat, GError **error) {
         struct stat file;
         auto_fd fd = open_file(path, only_regular, &file);
         int result = fd < 0 ? fd : read_all(fd, bytes);
 
         if (result < 0) {
-                g_set_error(error, CONFIG_ERROR, result == -ENOENT ? CONFIG_ERROR_MISSING : CONFIG_ERROR_INVALID,
+                g_set_error(error, CONFIG_ERROR, error_code(g_file_error_from_errno(-result)),
                             "cannot read %s: %s, expected a file of at most %u MiB", path, g_strerror(-result),
                             MAX_FILE >> 20);
                 return false;
@@ -68,10 +77,7 @@ GPtrArray *config_files_list(const char *path, const char *suffix, GError **erro
         const char *name;
 
         if (!folder) {
-                bool missing = g_error_matches(open_error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-
-                g_set_error_literal(error, CONFIG_ERROR, missing ? CONFIG_ERROR_MISSING : CONFIG_ERROR_INVALID,
-                                    open_error->message);
+                g_set_error_literal(error, CONFIG_ERROR, error_code(open_error->code), open_error->message);
                 return NULL;
         }
         names = g_ptr_array_new_with_free_func(g_free);

@@ -81,7 +81,8 @@ typedef struct Config {
 #define CONFIG_ERROR (config_error_quark())
 enum {
         CONFIG_ERROR_INVALID,
-        CONFIG_ERROR_MISSING, /* a file that is not there */
+        CONFIG_ERROR_MISSING,  /* a file that is not there */
+        CONFIG_ERROR_SHORTAGE, /* descriptors or memory are out: says nothing about the file */
 };
 
 /** config_error_quark() - domain of the errors of config_load() */
@@ -97,7 +98,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_unref)
 /**
  * config_load() - reads a configuration file and all that it includes
  *
- * A file of an <includedir> that is broken is left out with a warning, as the reference implementation does.
+ * A file of an <includedir> that is broken is left out with a warning, as the reference implementation does; not so
+ * one that cannot be read for want of descriptors or memory, as nobody would know whom it denies what.
  * Blocks: looks up users and groups.
  *
  * Return: a reference; NULL with @error set, whose text starts "FILE:LINE: " and says what was expected.

@@ -88,6 +88,12 @@ G_GNUC_PRINTF(3, 4) static void fail(Loader *loader, unsigned line, const char *
         XML_StopParser(loader->parser, XML_FALSE);
 }
 
+/* Takes over @error, whose text says where. */
+static void stop(Loader *loader, GError *error) {
+        g_propagate_error(&loader->error, error);
+        XML_StopParser(loader->parser, XML_FALSE);
+}
+
 G_GNUC_PRINTF(3, 4) static void warn(Loader *loader, unsigned line, const char *format, ...) {
         g_autofree char *text = NULL;
         va_list args;
@@ -212,8 +218,7 @@ static void end_include(Loader *loader, const char *text) {
         }
         config_join_notes(loader->config, included);
         if (!ignore_missing || !g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_MISSING)) {
-                g_propagate_error(&loader->error, g_steal_pointer(&error));
-                XML_StopParser(loader->parser, XML_FALSE);
+                stop(loader, g_steal_pointer(&error));
                 return;
         }
         /* A file that is there but includes one that is not: nothing of it holds, which somebody should know. */
@@ -231,7 +236,8 @@ static void end_includedir(Loader *loader, const char *text) {
         g_ptr_array_add(loader->config->config_dirs, g_strdup(folder));
         if (!names) {
                 if (!g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_MISSING))
-                        fail(loader, innermost(loader)->line, "%s, expected a folder of .conf files", error->message);
+                        stop(loader, g_error_new(CONFIG_ERROR, error->code, "%s:%u: %s, expected a folder of .conf files",
+                                                 loader->path, innermost(loader)->line, error->message));
                 return;
         }
         for (guint i = 0; i < names->len; i++) {
@@ -244,6 +250,10 @@ static void end_includedir(Loader *loader, const char *text) {
                         continue;
                 }
                 config_join_notes(loader->config, included);
+                if (g_error_matches(file_error, CONFIG_ERROR, CONFIG_ERROR_SHORTAGE)) {
+                        stop(loader, g_steal_pointer(&file_error));
+                        return;
+                }
                 /* Gone since the folder was read? Then it is no matter. */
                 if (access(path, F_OK) == 0)
                         warn(loader, innermost(loader)->line, "%s is left out: %s", path, file_error->message);

@@ -69,6 +69,9 @@ typedef struct Payload {
  * no memory
  */
 Payload *payload_new(size_t n_bytes);
+
+/** payload_new_or_abort() - the same for what is small whatever peers do; ends the process if there is no memory */
+Payload *payload_new_or_abort(size_t n_bytes);
 Payload *payload_ref(Payload *payload);
 void payload_unref(Payload *payload);
 

@@ -15,6 +15,14 @@ Payload *payload_new(size_t n_bytes) {
         return payload;
 }
 
+Payload *payload_new_or_abort(size_t n_bytes) {
+        Payload *payload = g_malloc(sizeof(*payload) + n_bytes);
+
+        payload->n_refs = 1;
+        payload->n_bytes = n_bytes;
+        return payload;
+}
+
 Payload *payload_ref(Payload *payload) {
         g_assert(payload->n_refs > 0);
         payload->n_refs++;

@@ -128,8 +128,13 @@ static TransportResult receive_into(Transport *transport, struct iovec *iov, uns
         ssize_t n = receive(transport, iov, n_iov, &fds, &had_fds);
 
         *ret_n = 0;
-        if (n == -EAGAIN || n == -EINTR || n == -EWOULDBLOCK) {
-                transport->is_busy = n == -EINTR;
+        if (n == -EAGAIN || n == -EWOULDBLOCK) {
+                transport->is_busy = false;
+                return TRANSPORT_MORE;
+        }
+        /* not the peer's fault, and nothing will tell when to try again */
+        if (n == -EINTR || n == -ENOMEM || n == -ENOBUFS) {
+                transport->is_busy = true;
                 return TRANSPORT_MORE;
         }
         if (n <= 0)

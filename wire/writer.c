@@ -13,6 +13,9 @@
 /* The body starts a message, so that at most this much is left beside header and stamp. */
 #define MAX_BODY (PROTOCOL_MAX_MESSAGE - (1u << 20))
 
+/* What the bus has to say without being asked is not longer. */
+#define SHORT_MESSAGE (4u << 10)
+
 /* Writers that live as long as the bus keep the memory of a body up to this size. */
 #define MAX_KEPT_BODY (64u << 10)
 
@@ -407,17 +410,32 @@ static void writer_reset(Writer *writer) {
         writer->too_large = false;
 }
 
-/* Instead of a body that does not fit. */
-static MessageHeader make_error(Writer *writer, const MessageHeader *header) {
-        MessageHeader error = *header;
-
+/* Instead of a body that cannot be sent. */
+static void make_error(Writer *writer, MessageHeader *header, const char *name, const char *text) {
         writer_reset(writer);
-        writer_add_string(writer, "The answer is too large for a message");
+        writer_add_string(writer, text);
         if (header->type == MESSAGE_TYPE_METHOD_RETURN) {
-                error.type = MESSAGE_TYPE_ERROR;
-                error.error_name = ERROR_LIMITS_EXCEEDED;
+                header->type = MESSAGE_TYPE_ERROR;
+                header->error_name = name;
         }
-        return error;
+}
+
+static size_t message_bound(const MessageHeader *header, const Writer *writer) {
+        return header_bound(header, writer ? writer->signature->len : 0) +
+               (writer ? writer->body->len : 0);
+}
+
+/* Room for the message, or for a short error in place of it. Only where there is none for what is
+ * short the process ends. */
+static Payload *make_payload(MessageHeader *header, Writer *writer) {
+        size_t n_bytes = message_bound(header, writer);
+        Payload *payload = payload_new(n_bytes);
+
+        if (payload)
+                return payload;
+        if (n_bytes > SHORT_MESSAGE && writer)
+                make_error(writer, header, ERROR_NO_MEMORY, "There is no memory for the answer");
+        return payload_new_or_abort(message_bound(header, writer));
 }
 
 void writer_finish(Writer *writer, const MessageHeader *header, Message *ret_message) {
@@ -426,10 +444,8 @@ void writer_finish(Writer *writer, const MessageHeader *header, Message *ret_mes
         size_t n_header;
 
         if (writer && writer->too_large)
-                used = make_error(writer, header);
-        message.payload = payload_new(header_bound(&used, writer ? writer->signature->len : 0) +
-                                      (writer ? writer->body->len : 0));
-        g_assert(message.payload);
+                make_error(writer, &used, ERROR_LIMITS_EXCEEDED, "The answer is too large for a message");
+        message.payload = make_payload(&used, writer);
         n_header = write_header(payload_bytes(message.payload), &used, writer);
         message.payload->n_bytes = n_header;
         if (writer) {

@@ -98,7 +98,7 @@ typedef struct MessageHeader {
  * needed
  *
  * A body that no message can hold, which only a listing of very much can be, makes it the error
- * LimitsExceeded.
+ * LimitsExceeded, one for which there is no memory NoMemory.
  *
  * @writer:      NULL for an empty body; its descriptors pass to the message; it is empty afterwards
  *               and can be used again
