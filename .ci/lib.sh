@@ -92,6 +92,18 @@ compile() {
         logged "$into/make.out" make -C "$into" -j "$(nproc)"
 }
 
+# need_build: sets BUILD_DIR, which the caller may have set already, to where the programs are; they
+# are built if they are not there
+need_build() {
+        if [ -z "${BUILD_DIR:-}" ]; then
+                need_packages build && choose_build_dir && generate || return 1
+                compile "$src" "$build/gcc" CC=gcc --enable-werror || return 1
+                BUILD_DIR=$build/gcc
+        fi
+        PYTHONDONTWRITEBYTECODE=1
+        export BUILD_DIR PYTHONDONTWRITEBYTECODE
+}
+
 # logged FILE COMMAND...: runs it quietly, but shows the end of what it said when it fails
 logged() {
         logged_to=$1
