@@ -359,24 +359,25 @@ static Pending *pending_new(Activation *activation, const char *name, const Serv
 
 typedef bool (*PendingTest)(const Pending *pending, const char *text);
 
-/*
- * Fails all that pass a test; anybody told of it may change the table, so it is asked again for
- * each.
- */
-static void fail_all(Activation *activation, PendingTest test, const char *value,
-                     const ServiceError *error) {
-        GHashTableIter iter;
-        void *pending;
-        bool found;
+static int compare_names(const void *a, const void *b) {
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
-        do {
-                found = false;
-                g_hash_table_iter_init(&iter, activation->pending);
-                while (!found && g_hash_table_iter_next(&iter, NULL, &pending))
-                        found = test(pending, value);
-                if (found)
-                        pending_fail(pending, error->name, error->text);
-        } while (found);
+/*
+ * Names of all that pass a test. Sorted: who waits for several of them must not be told in an order
+ * that depends on what else is in the table.
+ */
+static GPtrArray *find_all(const Activation *activation, PendingTest test, const char *value) {
+        GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+        GHashTableIter iter;
+        void *name, *pending;
+
+        g_hash_table_iter_init(&iter, activation->pending);
+        while (g_hash_table_iter_next(&iter, &name, &pending))
+                if (test(pending, value))
+                        g_ptr_array_add(names, g_strdup(name));
+        g_ptr_array_sort(names, compare_names);
+        return names;
 }
 
 /* --- children --- */
@@ -386,18 +387,28 @@ static bool runs_command(const Pending *pending, const char *exec) {
         return !pending->unit && g_strcmp0(pending->exec, exec) == 0;
 }
 
-static void child_ended(void *user, const SpawnResult *result) {
-        Pending *pending = user;
-        g_autofree char *exec = g_strdup(pending->exec);
+/* Each is told about its own name: not everybody may know of the others. */
+static void fail_ended(Activation *activation, const char *name, const SpawnResult *result,
+                       bool by_helper) {
+        Pending *pending = g_hash_table_lookup(activation->pending, name);
         g_auto(ServiceError) error = { 0 };
 
-        pending->child = NULL;
-        if (!service_end_is_failure(pending->name, result, pending->by_helper, &error))
-                return;
-        if (pending->by_helper)
+        if (pending && service_end_is_failure(name, result, by_helper, &error))
                 pending_fail(pending, error.name, error.text);
-        else
-                fail_all(pending->activation, runs_command, exec, &error);
+}
+
+static void child_ended(void *user, const SpawnResult *result) {
+        Pending *pending = user;
+        Activation *activation = pending->activation;
+
+        pending->child = NULL;
+        if (pending->by_helper) {
+                fail_ended(activation, pending->name, result, true);
+                return;
+        }
+        g_autoptr(GPtrArray) names = find_all(activation, runs_command, pending->exec);
+        for (unsigned i = 0; i < names->len; i++)
+                fail_ended(activation, names->pdata[i], result, false);
 }
 
 /* Return: false with *@ret_error set. */
@@ -597,7 +608,12 @@ static bool is_unit(const Pending *pending, const char *unit) {
 void activation_systemd_failed(Activation *activation, const char *unit, const char *error_name,
                                const char *text) {
         bool valid = syntax_is_error_name(error_name, strlen(error_name));
-        ServiceError error = { valid ? error_name : ERROR_FAILED, (char *)text };
+        g_autoptr(GPtrArray) names = find_all(activation, is_unit, unit);
 
-        fail_all(activation, is_unit, unit, &error);
+        for (unsigned i = 0; i < names->len; i++) {
+                Pending *pending = g_hash_table_lookup(activation->pending, names->pdata[i]);
+
+                if (pending)
+                        pending_fail(pending, valid ? error_name : ERROR_FAILED, text);
+        }
 }
