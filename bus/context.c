@@ -33,7 +33,6 @@
 #include <unistd.h>
 
 #define START_REPLY_SUCCESS 1 /* answer of StartServiceByName */
-#define SYSTEMD_NAME "org.freedesktop.systemd1"
 #define SYSTEMD_ACTIVATOR_INTERFACE "org.freedesktop.systemd1.Activator"
 
 /* What belongs to one context beside the Bus that its modules see. */
@@ -115,13 +114,13 @@ static void host_started(void *host, const CallRef *call) {
 
 static bool host_ask_systemd(void *host, const char *unit, bool again) {
         Bus *bus = host;
-        Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(SYSTEMD_NAME));
+        Connection *systemd = driver_find_systemd(bus);
         const MessageHeader header = { .type = MESSAGE_TYPE_SIGNAL,
                                        .flags = MESSAGE_FLAG_NO_REPLY_EXPECTED,
                                        .path = DBUS_BUS_PATH,
                                        .interface = SYSTEMD_ACTIVATOR_INTERFACE,
                                        .member = "ActivationRequest",
-                                       .destination = SYSTEMD_NAME };
+                                       .destination = DRIVER_SYSTEMD_NAME };
         g_auto(Writer) body = { 0 };
 
         if (!systemd && again)

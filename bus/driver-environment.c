@@ -65,7 +65,7 @@ static bool check_changes(MethodCall *call, Reader changes) {
 
 /* @changes: the argument of the call */
 static void tell_changes(Bus *bus, Reader changes) {
-        Connection *systemd = connection_find(bus, WIRE_STRING_LITERAL(DRIVER_SYSTEMD_NAME));
+        Connection *systemd = driver_find_systemd(bus);
         g_auto(Writer) variables = { 0 };
         WireString name, value;
         size_t mark;
@@ -123,8 +123,10 @@ void driver_environment_name_owned(Bus *bus, const char *name) {
 
         if (!bus->environment_untold || strcmp(name, DRIVER_SYSTEMD_NAME) != 0)
                 return;
-        systemd = connection_find(bus, WIRE_STRING_LITERAL(DRIVER_SYSTEMD_NAME));
+        systemd = driver_find_systemd(bus);
+        if (!systemd)
+                return;
         bus->environment_untold = false;
-        if (systemd && bus->config->systemd_activation)
+        if (bus->config->systemd_activation)
                 tell_all(bus, systemd);
 }

@@ -300,14 +300,19 @@ static bool method_call(Bus *bus, Connection *sender, const Message *message) {
         return handled;
 }
 
+Connection *driver_find_systemd(const Bus *bus) {
+        Connection *owner = connection_find(bus, WIRE_STRING_LITERAL(DRIVER_SYSTEMD_NAME));
+
+        return owner && !owner->instance ? owner : NULL;
+}
+
 /* systemd, and nobody in its name, could not start what ActivationRequest asked for: unit,
  * error name, error text. */
 static void systemd_failure(Bus *bus, Connection *sender, const MessageView *view) {
         WireString unit, error_name, text;
         Reader reader;
 
-        if (sender != connection_find(bus, WIRE_STRING_LITERAL(DRIVER_SYSTEMD_NAME)) ||
-            sender->instance || !wire_string_is(view->signature, "sss"))
+        if (sender != driver_find_systemd(bus) || !wire_string_is(view->signature, "sss"))
                 return;
         reader_init(&reader, view);
         if (reader_get_string(&reader, &unit) && reader_get_string(&reader, &error_name) &&

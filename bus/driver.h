@@ -70,6 +70,13 @@ static inline Connection *driver_caller(const MethodCall *call) {
         return call->connection;
 }
 
+/**
+ * driver_find_systemd() - who is asked to start services and told their variables; NULL: nobody yet
+ *
+ * Never a contained connection: whatever it may own, what others start is hidden from it.
+ */
+Connection *driver_find_systemd(const Bus *bus);
+
 /** driver_sees() - whether @observer may know that @name exists; true for an uncontained one */
 static inline bool driver_sees(Bus *bus, Connection *observer, WireString name) {
         return !observer->instance || bus->hooks.sees_name(bus, observer, name);

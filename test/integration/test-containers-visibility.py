@@ -442,6 +442,63 @@ def order(t):
     t.equal((len(startable), startable[1:]), (13, sorted(startable[1:])), 'what can be started')
 
 
+CHILD_EXITED = 'org.freedesktop.DBus.Error.Spawn.ChildExited'
+SAME = """mkdir "$0.first" 2>/dev/null && read line <"$0.one" && exit 3
+read line <"$0.two"
+: >"$0.ended"
+"""
+
+
+@test('4/visibility/who waits for a service is not told of others that its program brings')
+def same_program(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    program = os.path.join(folder, 'program')
+    with open(program, 'w', encoding='utf-8') as out:
+        out.write(SAME)
+    for name in (SERVICE, HIDDEN):
+        with open(os.path.join(folder, f'{name}.service'), 'w', encoding='utf-8') as out:
+            out.write(f'[D-BUS Service]\nName={name}\nExec=/bin/sh {program}\n')
+    pipes = []
+    for end in ('one', 'two'):
+        os.mkfifo(f'{program}.{end}')
+        pipes.append(open(f'{program}.{end}', 'r+b', buffering=0))
+        t.cleanups.append(pipes[-1].close)
+    bus = t.bus(servicedir=folder)
+    outside, contained = t.connect(bus), Server(t, bus, [rule(CALL, SERVICE)]).connect()
+    hidden = outside.send(rawbus.call(HIDDEN, '/', IFACE, 'M'))
+    t.true(harness.wait_until(lambda: os.path.exists(f'{program}.first')), 'the first one runs')
+    seen = contained.send(rawbus.call(SERVICE, '/', IFACE, 'M'))
+    contained.sync()
+    pipes[0].write(b'\n')
+    t.contains(t.failed(outside.wait_reply(hidden), CHILD_EXITED), HIDDEN, 'outside')
+    text = t.failed(contained.wait_reply(seen), CHILD_EXITED)
+    t.contains(text, SERVICE, 'inside')
+    t.lacks(text, HIDDEN, 'inside')
+    pipes[1].write(b'\n')
+    t.true(harness.wait_until(lambda: os.path.exists(f'{program}.ended')), 'the other ends, too')
+
+
+@test('4/visibility/a contained owner of systemd\'s name hears nothing of what systemd is told')
+def no_systemd(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    with open(os.path.join(folder, f'{HIDDEN}.service'), 'w', encoding='utf-8') as out:
+        out.write(f'[D-BUS Service]\nName={HIDDEN}\nExec=/bin/false\nSystemdService=a.service\n')
+    bus = t.bus(servicedir=folder, args=['--systemd-activation'])
+    systemd = 'org.freedesktop.systemd1'
+    contained, outside = Server(t, bus, [rule(OWN, systemd)]).connect(), t.connect(bus)
+    contained.own(systemd)
+    outside.send(rawbus.call(HIDDEN, '/', IFACE, 'M'))
+    t.returned(outside.bus('UpdateActivationEnvironment', 'a{ss}', {'SECRET': 'x'}))
+    t.equal(contained.drain(), [], 'inside')
+    contained.bus('ReleaseName', 's', systemd)
+    real = t.connect(bus)
+    real.own(systemd)
+    t.equal(sorted(m.member for m in real.drain()), ['ActivationRequest', 'SetEnvironment'],
+            'the real one')
+
+
 def anonymous(t, bus):
     """A connection of whom nothing is known."""
     connection = t.connect(bus, auth=False)
