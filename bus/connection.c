@@ -224,8 +224,8 @@ bool connection_register(Connection *connection) {
         reply_peer_init(&connection->replies, &connection->quota, connection->id);
         message_stamp_init(&connection->stamp, connection->unique,
                            connection->instance ? connection->instance->path : "/");
-        connection->wants_container_field = bus->config->containers_header_always;
         connection->state = CONNECTION_ACTIVE;
+        connection_update_form(connection);
         return true;
 }
 
@@ -243,6 +243,13 @@ void connection_refresh_policy(Connection *connection) {
 
         connection->subject.snapshot = policy_get_snapshot(policy, identity, at_console);
         g_clear_pointer(&old, policy_snapshot_unref);
+}
+
+void connection_update_form(Connection *connection) {
+        connection->form = connection->asked_form;
+        if (connection->bus->config->containers_header_always ||
+            connection->state == CONNECTION_MONITOR)
+                connection->form |= STAMP_SENDER_AND_CONTAINER;
 }
 
 void connection_hold(Connection *connection) {
@@ -530,6 +537,7 @@ static void connection_free(Connection *connection) {
         g_clear_pointer(&connection->subject.grants, service_grants_free);
         instance_unref(connection->instance);
         identity_unref(connection->identity);
+        g_free(connection->stamp.facts);
         g_free(connection->sasl);
         g_free(connection);
 }
@@ -560,6 +568,7 @@ void connection_become_monitor(Connection *connection) {
 
         bus->hooks.connection_gone(bus, connection);
         connection->state = CONNECTION_MONITOR;
+        connection_update_form(connection);
         list_append(&bus->monitors, &connection->monitor);
 }
 

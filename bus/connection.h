@@ -24,8 +24,8 @@ struct Connection {
         Bus *bus;    /* borrowed */
         uint64_t id; /* one more than the number in the unique name; 0 before Hello */
         ConnectionState state;
-        bool asked_for_container_field; /* RequestHeader */
-        bool wants_container_field;     /* it asked, or the configuration says so */
+        StampForm asked_form;           /* fields that it asked for: RequestHeader, RequestSenderFacts */
+        StampForm form;                 /* that it gets; see connection_update_form() */
         uint32_t last_bus_serial;       /* of what the bus sends to a contained one */
         bool is_held;                   /* nothing is read from it until connection_release() */
         bool peer_hung_up;              /* read until the end: no event will come for it again */
@@ -134,6 +134,9 @@ void connection_refresh_policy(Connection *connection);
 /** connection_become_monitor() - gives up names, matches and pending replies (announced); from now
  * on it only receives */
 void connection_become_monitor(Connection *connection);
+
+/** connection_update_form() - which fields it gets, as asked for, configured, and for monitors */
+void connection_update_form(Connection *connection);
 
 /** connection_hold() - what it sends from now on is handled after connection_release(), in order */
 void connection_hold(Connection *connection);

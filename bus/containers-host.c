@@ -167,7 +167,16 @@ static void request_header(void *host, void *connection) {
         Connection *caller = connection;
 
         (void)host;
-        caller->asked_for_container_field = caller->wants_container_field = true;
+        caller->asked_form |= STAMP_SENDER_AND_CONTAINER;
+        connection_update_form(caller);
+}
+
+static void request_facts(void *host, void *connection, StampForm facts) {
+        Connection *caller = connection;
+
+        (void)host;
+        caller->asked_form = (caller->asked_form & ~(StampForm)STAMP_FACTS) | facts;
+        connection_update_form(caller);
 }
 
 static void limit_reached(void *host, const MethodCall *call, const Instance *instance,
@@ -218,6 +227,7 @@ void containers_host_new(Bus *bus) {
                                                   .instance_of = instance_of,
                                                   .grants_of = grants_of,
                                                   .request_header = request_header,
+                                                  .request_facts = request_facts,
                                                   .limit_reached = limit_reached,
                                                   .server_failed = server_failed };
         bus->registry = registry_new(&bus->containers->host);

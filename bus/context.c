@@ -281,8 +281,7 @@ static void refresh_connections(Bus *bus) {
                 connection_set_limits(connection);
                 if (connection->state != CONNECTION_AUTHENTICATING)
                         connection_refresh_policy(connection);
-                connection->wants_container_field = connection->asked_for_container_field ||
-                                                    bus->config->containers_header_always;
+                connection_update_form(connection);
         }
 }
 
@@ -466,6 +465,7 @@ void context_free(Bus *bus) {
         policy_unref(bus->policy);
         config_unref(bus->config);
         g_clear_pointer(&bus->environment, g_hash_table_unref);
+        g_free(bus->stamp.facts);
         g_free(bus->address);
         g_free(context);
 }

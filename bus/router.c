@@ -16,6 +16,7 @@
 #include "bus/router.h"
 
 #include "bus/outcome.h"
+#include "bus/sender-facts.h"
 #include "bus/sightings.h"
 
 /*
@@ -54,20 +55,26 @@ static bool decide(Trip *trip, PolicyQuery *query) {
         return allowed;
 }
 
-static StampForm form_for(const Connection *receiver) {
-        return receiver->wants_container_field || receiver->state == CONNECTION_MONITOR
-                       ? STAMP_SENDER_AND_CONTAINER
-                       : STAMP_SENDER;
+/* Facts are found out for the first receiver who wants them. Who has not said Hello has none. */
+static StampForm form_for(const Trip *trip, const Connection *receiver) {
+        if (G_UNLIKELY(receiver->form & STAMP_FACTS) && !trip->stamp->facts) {
+                if (!trip->sender)
+                        sender_facts_set_bus(trip->bus);
+                else if (trip->stamp == &trip->sender->stamp)
+                        sender_facts_set(trip->sender);
+        }
+        return receiver->form;
 }
 
 static bool send_to(Trip *trip, Connection *receiver) {
-        return connection_send(receiver, trip->message, trip->stamp, form_for(receiver),
+        return connection_send(receiver, trip->message, trip->stamp, form_for(trip, receiver),
                                trip->sender ? &trip->sender->transport : NULL);
 }
 
 /* What somebody watches is not counted against who is watched. */
 static void show_to(Trip *trip, Connection *watcher) {
-        (void)connection_send(watcher, trip->message, trip->stamp, form_for(watcher), NULL);
+        (void)connection_send(watcher, trip->message, trip->stamp, form_for(trip, watcher),
+                              NULL);
 }
 
 /* --- monitors and eavesdroppers --- */

@@ -10,6 +10,7 @@
 #include "base/quota.h"
 #include "policy/config.h"
 #include "policy/service-grants.h"
+#include "wire/message.h"
 #include "wire/method.h"
 #include "wire/writer.h"
 
@@ -89,6 +90,9 @@ typedef struct ContainersHost {
 
         /* request_header() - @connection gets the container header field from now on */
         void (*request_header)(void *host, void *connection);
+
+        /* request_facts() - @connection gets these of STAMP_FACTS from now on, and no others */
+        void (*request_facts)(void *host, void *connection, StampForm facts);
 
         /*
          * limit_reached() - records that @call was refused because of a <limit>

@@ -181,6 +181,52 @@ static bool handle_request_header(MethodCall *call, void *user) {
         return true;
 }
 
+/* As the same facts are called in GetConnectionCredentials. */
+static const struct {
+        const char *name;
+        StampForm form;
+} sender_facts[] = {
+        { "LinuxSecurityLabel", STAMP_LABEL },
+        { "ProcessID", STAMP_PID },
+        { "UnixUserID", STAMP_UID },
+};
+
+static StampForm find_fact(WireString name) {
+        for (size_t i = 0; i < G_N_ELEMENTS(sender_facts); i++)
+                if (wire_string_is(name, sender_facts[i].name))
+                        return sender_facts[i].form;
+        return STAMP_SENDER;
+}
+
+static bool handle_request_sender_facts(MethodCall *call, void *user) {
+        const ContainersHost *host = registry_get_host(user);
+        StampForm wanted = STAMP_SENDER;
+        WireString name;
+        Reader names;
+
+        if (!reader_enter(&call->body, 'a', &names))
+                return method_fail(call, ERROR_INVALID_ARGS, "Names of facts were expected");
+        while (reader_get_string(&names, &name)) {
+                StampForm form = find_fact(name);
+
+                if (form == STAMP_SENDER)
+                        return method_fail(call, ERROR_INVALID_ARGS,
+                                           "No such fact, see SupportedSenderFacts");
+                wanted |= form;
+        }
+        host->request_facts(host->host, call->connection, wanted);
+        return true;
+}
+
+static void get_supported_sender_facts(Writer *writer, void *user) {
+        size_t mark = writer_open_array(writer, "s");
+
+        (void)user;
+        for (size_t i = 0; i < G_N_ELEMENTS(sender_facts); i++)
+                writer_add_string(writer, sender_facts[i].name);
+        writer_close_array(writer, mark);
+}
+
 static void free_rule(gpointer rule) {
         container_rule_free(rule);
 }
@@ -353,6 +399,7 @@ static const MethodEntry methods[] = {
         { "GetConnectionInfo", "s", "oa{sv}sssa{sv}", handle_get_connection_info, 0 },
         { "GetServerInfo", "o", "a{sv}sssa{sv}", handle_get_server_info, 0 },
         { "RequestHeader", "", "", handle_request_header, 0 },
+        { "RequestSenderFacts", "as", "", handle_request_sender_facts, 0 },
         { "AddServerRules", "oa(usos)", "", handle_add_server_rules, METHOD_UNCONTAINED },
         { "GetServerRules", "o", "a(usos)", handle_get_server_rules, 0 },
         { "ListServers", "", "ao", handle_list_servers, METHOD_UNCONTAINED },
@@ -370,6 +417,7 @@ static const SignalEntry signals[] = {
 
 static const PropertyEntry properties[] = {
         { "SupportedArguments", "as", get_supported_arguments, true },
+        { "SupportedSenderFacts", "as", get_supported_sender_facts, true },
         { 0 },
 };
 

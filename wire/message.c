@@ -34,7 +34,7 @@ enum {
 /* The variant of a field is inside an array and a struct. */
 #define FIELD_DEPTH 2
 
-#define MAX_FIELDS (PROTOCOL_MAX_ARRAY - MESSAGE_MAX_STAMP)
+#define MAX_FIELDS (PROTOCOL_MAX_ARRAY - MESSAGE_MAX_ADDED)
 
 #define FIELD_BIT(code) (1u << (code))
 
@@ -64,7 +64,7 @@ size_t message_frame_size(const uint8_t *bytes, size_t max_size) {
         n_fields = bytes_get_u32(bytes + OFFSET_FIELDS_LENGTH, big_endian);
         size = ((PROTOCOL_FIXED_HEADER + n_fields + 7) & ~(uint64_t)7) + n_body;
         if (n_fields > MAX_FIELDS ||
-            size > MIN(max_size, (size_t)PROTOCOL_MAX_MESSAGE - MESSAGE_MAX_STAMP))
+            size > MIN(max_size, (size_t)PROTOCOL_MAX_MESSAGE - MESSAGE_MAX_ADDED))
                 return 0;
         return (size_t)size;
 }

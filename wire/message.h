@@ -27,11 +27,17 @@ typedef struct FieldSpan {
 /* Each known field occurs at most once, so what is cut lies between at most this many kept runs. */
 #define MESSAGE_MAX_SPANS 10
 
-/*
- * Most that stamping adds to a header, padding included. Messages that would then be too large are
- * refused.
- */
+/* Most bytes of the SENDER and CONTAINER fields, padding included. */
 #define MESSAGE_MAX_STAMP 104
+
+/* Longest LSM label that is put into a header, with its final NUL. */
+#define MESSAGE_MAX_LABEL 256
+
+/*
+ * Most that stamping adds to a header, padding included: the stamp, two numbers, and a label behind
+ * its code, signature and length. Messages that would then be too large are refused.
+ */
+#define MESSAGE_MAX_ADDED (MESSAGE_MAX_STAMP + 2 * 8 + 16 + MESSAGE_MAX_LABEL)
 
 typedef struct MessageView {
         const uint8_t *bytes; /* the whole message, at any alignment */
@@ -134,18 +140,27 @@ typedef enum MessageError {
  * Validates all that the specification asks ("Message Format", "Marshaling", "Valid Names"): header
  * fields of known codes, required fields of each type, names, zero padding, booleans, UTF-8, array
  * and nesting limits, body against signature. Unknown message types (> 4) and unknown fields are
- * valid; unknown fields still must be well-formed. A header or message within MESSAGE_MAX_STAMP
+ * valid; unknown fields still must be well-formed. A header or message within MESSAGE_MAX_ADDED
  * bytes of the protocol's limits is refused: stamped it would break the connection of whoever
  * received it. One pass, no allocation. How many descriptors came is the caller's to compare with
  * view->n_fds.
  */
 MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *ret_view);
 
+/* What is known of a sender, for the fields FIELD_SENDER_UID, _PID and _LABEL. */
+typedef struct StampFacts {
+        bool has_uid, has_pid;
+        uint32_t uid, pid;
+        uint32_t n_label; /* with its NUL, at most MESSAGE_MAX_LABEL; 0: none */
+        char label[];
+} StampFacts;
+
 /*
- * Header fields that the bus adds: SENDER, or SENDER and CONTAINER. Each field starts 8-aligned;
- * the last one has no padding behind it.
+ * Header fields that the bus adds: SENDER, then CONTAINER and facts for who asked. Each field starts
+ * 8-aligned; the last one has no padding behind it.
  */
 typedef struct MessageStamp {
+        StampFacts *facts; /* owned; freed by whose stamp it is; NULL: nobody asked yet */
         uint8_t n_sender; /* bytes of the SENDER field, without padding behind it */
         uint8_t n_both;   /* bytes of SENDER and CONTAINER together */
         /* SENDER, zero padding, CONTAINER; little-endian */
@@ -160,7 +175,16 @@ typedef struct MessageStamp {
  */
 void message_stamp_init(MessageStamp *stamp, const char *sender, const char *container);
 
-typedef enum StampForm { STAMP_SENDER, STAMP_SENDER_AND_CONTAINER } StampForm;
+/* Which fields a receiver gets. */
+typedef enum StampForm {
+        STAMP_SENDER = 0,
+        STAMP_SENDER_AND_CONTAINER = 1 << 0,
+        STAMP_UID = 1 << 1,
+        STAMP_PID = 1 << 2,
+        STAMP_LABEL = 1 << 3,
+} StampForm;
+
+#define STAMP_FACTS (STAMP_UID | STAMP_PID | STAMP_LABEL)
 
 /**
  * message_stamped_header_size() - bytes of header (multiple of 8) that message_write_header() will

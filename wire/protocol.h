@@ -30,6 +30,10 @@ enum {
         FIELD_SIGNATURE = 8,
         FIELD_UNIX_FDS = 9,
         FIELD_CONTAINER = 10,
+        /* Facts about the sender, for who asked (containers1, section 5); of no specification. */
+        FIELD_SENDER_UID = 240,
+        FIELD_SENDER_PID = 241,
+        FIELD_SENDER_LABEL = 242,
 };
 
 #define PROTOCOL_VERSION 1

@@ -40,17 +40,78 @@ static void swap_length(uint8_t *field) {
         bytes_put_u32(field + 4, bytes_get_u32(field + 4, false), true);
 }
 
+/* --- facts, which few receivers ask for --- */
+
+static size_t facts_end(const StampFacts *facts, StampForm form, size_t offset) {
+        if ((form & STAMP_UID) && facts->has_uid)
+                offset = bytes_align(offset, 8) + 8;
+        if ((form & STAMP_PID) && facts->has_pid)
+                offset = bytes_align(offset, 8) + 8;
+        if ((form & STAMP_LABEL) && facts->n_label > 0)
+                offset = bytes_align(offset, 8) + 12 + facts->n_label;
+        return offset;
+}
+
+static size_t put_padding(uint8_t *out, size_t offset) {
+        size_t end = bytes_align(offset, 8);
+
+        memset(out + offset, 0, end - offset);
+        return end;
+}
+
+static size_t put_number(uint8_t *out, size_t offset, uint8_t code, uint32_t value,
+                         bool big_endian) {
+        const uint8_t field[] = { code, 1, 'u', 0 };
+
+        offset = put_padding(out, offset);
+        memcpy(out + offset, field, sizeof field);
+        bytes_put_u32(out + offset + 4, value, big_endian);
+        return offset + 8;
+}
+
+static void put_label(uint8_t *out, size_t offset, const StampFacts *facts, bool big_endian) {
+        const uint8_t field[8] = { FIELD_SENDER_LABEL, 2, 'a', 'y' };
+
+        offset = put_padding(out, offset);
+        memcpy(out + offset, field, sizeof field);
+        bytes_put_u32(out + offset + 8, facts->n_label, big_endian);
+        memcpy(out + offset + 12, facts->label, facts->n_label);
+}
+
+static void put_facts(uint8_t *out, size_t offset, const StampFacts *facts, StampForm form,
+                      bool big_endian) {
+        if ((form & STAMP_UID) && facts->has_uid)
+                offset = put_number(out, offset, FIELD_SENDER_UID, facts->uid, big_endian);
+        if ((form & STAMP_PID) && facts->has_pid)
+                offset = put_number(out, offset, FIELD_SENDER_PID, facts->pid, big_endian);
+        if ((form & STAMP_LABEL) && facts->n_label > 0)
+                put_label(out, offset, facts, big_endian);
+}
+
+/* --- all fields of a stamp --- */
+
+static inline bool has_facts(const MessageStamp *stamp, StampForm form) {
+        return G_UNLIKELY(form & STAMP_FACTS) && stamp->facts;
+}
+
 static inline void put_stamp(uint8_t *out, const MessageStamp *stamp, StampForm form, bool big_endian) {
-        memcpy(out, stamp->bytes, form == STAMP_SENDER ? stamp->n_sender : stamp->n_both);
+        bool has_container = form & STAMP_SENDER_AND_CONTAINER;
+        size_t n = has_container ? stamp->n_both : stamp->n_sender;
+
+        memcpy(out, stamp->bytes, n);
+        if (has_facts(stamp, form))
+                put_facts(out, n, stamp->facts, form, big_endian);
         if (G_LIKELY(!big_endian))
                 return;
         swap_length(out);
-        if (form == STAMP_SENDER_AND_CONTAINER)
+        if (has_container)
                 swap_length(out + bytes_align(stamp->n_sender, 8));
 }
 
 static inline size_t stamp_size(const MessageStamp *stamp, StampForm form) {
-        return form == STAMP_SENDER ? stamp->n_sender : stamp->n_both;
+        size_t n = form & STAMP_SENDER_AND_CONTAINER ? stamp->n_both : stamp->n_sender;
+
+        return has_facts(stamp, form) ? facts_end(stamp->facts, form, n) : n;
 }
 
 size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp,

@@ -14,6 +14,9 @@
  *
  * Both say "host" or "contained", and the app. Of a caller on the host there is nothing to look up
  * by header: the field is "/".
+ *
+ * User() and UserByCredentials() tell the caller's uid in the same two ways: by header field 240,
+ * for who has called RequestSenderFacts, or by GetConnectionCredentials.
  */
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -26,6 +29,7 @@
 #define NAME "org.example.Portal"
 #define PATH "/org/example/portal"
 #define HEADER_CONTAINER 10 /* object path of the sender's container server, "/" for the host */
+#define HEADER_USER_ID 240   /* uid of the sender */
 #define RULE_CALL 0x02
 
 static const char interfaces[] =
@@ -34,6 +38,8 @@ static const char interfaces[] =
         "<arg type='s' direction='out'/><arg type='s' direction='out'/></method>"
         "<method name='CallerByCredentials'>"
         "<arg type='s' direction='out'/><arg type='s' direction='out'/></method>"
+        "<method name='User'><arg type='u' direction='out'/></method>"
+        "<method name='UserByCredentials'><arg type='u' direction='out'/></method>"
         "<property name='Lookups' type='u' access='read'/>"
         "<property name='Known' type='u' access='read'/>"
         "</interface></node>";
@@ -48,7 +54,7 @@ static const char interfaces[] =
 static struct {
         GDBusConnection *bus;
         GHashTable *by_server;     /* path of a server -> caller */
-        GHashTable *by_connection; /* unique name -> caller */
+        GHashTable *by_connection; /* unique name -> credentials */
         GHashTable *watches;       /* unique name -> subscription */
         guint n_lookups;
 } portal;
@@ -84,8 +90,8 @@ static char *ask_server(const char *server, GError **error) {
         return g_strconcat(CONTAINED, app_id, NULL);
 }
 
-/* Return: the caller, borrowed; NULL with @error set. */
-static const char *find_by_header(GDBusMethodInvocation *invocation, GError **error) {
+/* Return: the caller; NULL with @error set. */
+static char *find_by_header(GDBusMethodInvocation *invocation, GError **error) {
         const char *server = get_server(invocation), *known;
         char *caller;
 
@@ -95,13 +101,13 @@ static const char *find_by_header(GDBusMethodInvocation *invocation, GError **er
                 return NULL;
         }
         if (g_str_equal(server, "/"))
-                return HOST;
+                return g_strdup(HOST);
         known = g_hash_table_lookup(portal.by_server, server);
         if (known)
-                return known;
+                return g_strdup(known);
         caller = ask_server(server, error);
         if (caller)
-                g_hash_table_insert(portal.by_server, g_strdup(server), caller);
+                g_hash_table_insert(portal.by_server, g_strdup(server), g_strdup(caller));
         return caller;
 }
 
@@ -147,58 +153,90 @@ static void watch_connection(const char *name) {
         g_hash_table_insert(portal.watches, g_strdup(name), GUINT_TO_POINTER(watch));
 }
 
-static char *ask_connection(const char *name, GError **error) {
-        g_autoptr(GVariant) credentials = NULL;
-        const char *app_id;
+static GVariant *ask_connection(const char *name, GError **error) {
         g_autoptr(GVariant) reply = call_bus(BUS, "GetConnectionCredentials",
                                              g_variant_new("(s)", name), "(a{sv})", error);
 
         portal.n_lookups++;
-        if (!reply)
+        return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}
+
+/* Return: borrowed; NULL with @error set. */
+static GVariant *find_credentials(const char *sender, GError **error) {
+        GVariant *credentials = g_hash_table_lookup(portal.by_connection, sender);
+
+        if (credentials)
+                return credentials;
+        watch_connection(sender);
+        credentials = ask_connection(sender, error);
+        if (credentials)
+                g_hash_table_insert(portal.by_connection, g_strdup(sender), credentials);
+        else
+                forget_connection(sender);
+        return credentials;
+}
+
+static char *find_by_credentials(const char *sender, GError **error) {
+        GVariant *credentials = find_credentials(sender, error);
+        const char *app_id;
+
+        if (!credentials)
                 return NULL;
-        credentials = g_variant_get_child_value(reply, 0);
         if (!g_variant_lookup(credentials, CONTAINERS ".AppId", "&s", &app_id))
                 return g_strdup(HOST);
         return g_strconcat(CONTAINED, app_id, NULL);
 }
 
-static const char *find_by_credentials(const char *sender, GError **error) {
-        const char *known = g_hash_table_lookup(portal.by_connection, sender);
-        char *caller;
+/* --- the object --- */
 
-        if (known)
-                return known;
-        watch_connection(sender);
-        caller = ask_connection(sender, error);
-        if (caller)
-                g_hash_table_insert(portal.by_connection, g_strdup(sender), caller);
-        else
-                forget_connection(sender);
-        return caller;
+/* Return: "(ss)", floating; NULL with @error set. */
+static GVariant *tell_caller(GDBusMethodInvocation *invocation, bool by_header, GError **error) {
+        const char *sender = g_dbus_method_invocation_get_sender(invocation);
+        g_autofree char *caller = by_header ? find_by_header(invocation, error)
+                                            : find_by_credentials(sender, error);
+        bool contained = caller && g_str_has_prefix(caller, CONTAINED);
+
+        if (!caller)
+                return NULL;
+        return g_variant_new("(ss)", contained ? "contained" : "host",
+                             contained ? caller + strlen(CONTAINED) : "");
 }
 
-/* --- the object --- */
+/* Return: "(u)", floating; NULL with @error set. */
+static GVariant *tell_user(GDBusMethodInvocation *invocation, bool by_header, GError **error) {
+        GDBusMessage *message = g_dbus_method_invocation_get_message(invocation);
+        GVariant *field = by_header ? g_dbus_message_get_header(message, HEADER_USER_ID) : NULL;
+        GVariant *credentials;
+        guint32 uid;
+
+        if (field && g_variant_is_of_type(field, G_VARIANT_TYPE_UINT32))
+                return g_variant_new("(u)", g_variant_get_uint32(field));
+        credentials = find_credentials(g_dbus_method_invocation_get_sender(invocation), error);
+        if (!credentials)
+                return NULL;
+        if (g_variant_lookup(credentials, "UnixUserID", "u", &uid))
+                return g_variant_new("(u)", uid);
+        g_set_error(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                    "The bus does not know who you are");
+        return NULL;
+}
 
 static void portal_call(GDBusConnection *bus, const char *sender, const char *path,
                         const char *interface, const char *method, GVariant *arguments,
                         GDBusMethodInvocation *invocation, gpointer user) {
+        bool by_header = !g_str_has_suffix(method, "ByCredentials");
         g_autoptr(GError) error = NULL;
-        const char *caller;
-        bool contained;
+        GVariant *answer;
 
-        (void)bus, (void)path, (void)interface, (void)arguments, (void)user;
-        if (g_str_equal(method, "Caller"))
-                caller = find_by_header(invocation, &error);
+        (void)bus, (void)sender, (void)path, (void)interface, (void)arguments, (void)user;
+        if (g_str_has_prefix(method, "User"))
+                answer = tell_user(invocation, by_header, &error);
         else
-                caller = find_by_credentials(sender, &error);
-        if (!caller) {
+                answer = tell_caller(invocation, by_header, &error);
+        if (answer)
+                g_dbus_method_invocation_return_value(invocation, answer);
+        else
                 g_dbus_method_invocation_return_gerror(invocation, error);
-                return;
-        }
-        contained = g_str_has_prefix(caller, CONTAINED);
-        g_dbus_method_invocation_return_value(
-                invocation, g_variant_new("(ss)", contained ? "contained" : "host",
-                                          contained ? caller + strlen(CONTAINED) : ""));
 }
 
 static GVariant *portal_get(GDBusConnection *bus, const char *sender, const char *path,
@@ -234,12 +272,22 @@ static void open_to_containers(void) {
                 fail("AllowContainers", error);
 }
 
+/* Where the bus does not know the call, or has no such facts, credentials are asked for. */
+static void request_facts(void) {
+        const char *const facts[] = { "UnixUserID", NULL };
+        g_autoptr(GVariant) reply = call_bus(CONTAINERS, "RequestSenderFacts",
+                                             g_variant_new("(^as)", facts), "()", NULL);
+
+        (void)reply;
+}
+
 static void set_up(const GDBusNodeInfo *node) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) reply = call_bus(CONTAINERS, "RequestHeader", NULL, "()", &error);
 
         if (!reply)
                 fail("RequestHeader", error);
+        request_facts();
         g_dbus_connection_signal_subscribe(portal.bus, BUS, CONTAINERS, "ServerRemoved", BUS_PATH,
                                            NULL, G_DBUS_SIGNAL_FLAGS_NONE, server_removed, NULL,
                                            NULL);
@@ -268,7 +316,8 @@ int main(void) {
         if (!portal.bus)
                 fail("session bus", error);
         portal.by_server = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        portal.by_connection = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        portal.by_connection = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                     (GDestroyNotify)g_variant_unref);
         portal.watches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         set_up(node);
         g_bus_own_name_on_connection(portal.bus, NAME, G_BUS_NAME_OWNER_FLAGS_NONE, name_acquired,

@@ -59,12 +59,14 @@ static void check_same(const MessageView *a, const MessageView *b) {
 }
 
 static void check_stamped(const MessageView *view, StampForm form) {
+        StampFacts facts = { .has_uid = true, .uid = 1000 };
         g_autofree uint8_t *out = NULL;
         MessageStamp stamp;
         MessageView stamped;
         size_t n;
 
         message_stamp_init(&stamp, ":1.42", "/c/1");
+        stamp.facts = &facts;
         n = message_stamped_header_size(view, &stamp, form);
         out = g_malloc(n + view->n_body);
         require(message_write_header(view, &stamp, form, out) == n);
@@ -117,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_view(&message.view, data, size);
         check_stamped(&message.view, STAMP_SENDER);
         check_stamped(&message.view, STAMP_SENDER_AND_CONTAINER);
+        check_stamped(&message.view, STAMP_FACTS);
         check_body(&message.view);
         check_args(&message.view);
         copy = message_copy(&message);

@@ -29,6 +29,7 @@ typedef struct FakeConnection {
         Instance *instance;    /* NULL: uncontained */
         ServiceGrants *grants; /* owned */
         bool has_header;
+        StampForm facts;
 } FakeConnection;
 
 typedef struct FakeHost {
@@ -145,6 +146,11 @@ static inline void fake_request_header(void *data, void *connection) {
         ((FakeConnection *)connection)->has_header = true;
 }
 
+static inline void fake_request_facts(void *data, void *connection, StampForm facts) {
+        (void)data;
+        ((FakeConnection *)connection)->facts = facts;
+}
+
 static inline void fake_limit_reached(void *data, const MethodCall *call, const Instance *instance,
                                       const char *rule) {
         FakeHost *fake = data;
@@ -196,6 +202,7 @@ static inline void fake_host_init(FakeHost *fake) {
                                        .instance_of = fake_instance_of,
                                        .grants_of = fake_grants_of,
                                        .request_header = fake_request_header,
+                                       .request_facts = fake_request_facts,
                                        .limit_reached = fake_limit_reached,
                                        .server_failed = fake_server_failed };
         fake->registry = registry_new(&fake->host);

@@ -215,6 +215,39 @@ static void test_request_header(void) {
         g_assert_false(world.manager->has_header);
 }
 
+static const char *request_facts(World *world, FakeConnection *from, const char *const *names) {
+        g_auto(FakeCall) call = { 0 };
+
+        fake_call_init(&call, from);
+        size_t mark = writer_open_array(&call.body, "s");
+        for (; *names; names++)
+                writer_add_string(&call.body, *names);
+        writer_close_array(&call.body, mark);
+        return fake_call(&world->fake, &call, "RequestSenderFacts") ? NULL : call.call.error_name;
+}
+
+/* Each call says all that is wanted; one with a fact that there is not changes nothing. */
+static void test_request_facts(void) {
+        static const char *const numbers[] = { "UnixUserID", "ProcessID", "UnixUserID", NULL };
+        static const char *const label[] = { "LinuxSecurityLabel", NULL };
+        static const char *const unknown[] = { "ProcessID", "ProcessFD", NULL };
+        static const char *const none[] = { NULL };
+        g_auto(World) world = { 0 };
+        FakeConnection *caller;
+
+        world_init(&world);
+        caller = world.contained;
+        g_assert_null(request_facts(&world, caller, numbers));
+        g_assert_cmpuint(caller->facts, ==, STAMP_UID | STAMP_PID);
+        g_assert_cmpstr(request_facts(&world, caller, unknown), ==, ERROR_INVALID_ARGS);
+        g_assert_cmpuint(caller->facts, ==, STAMP_UID | STAMP_PID);
+        g_assert_null(request_facts(&world, caller, label));
+        g_assert_cmpuint(caller->facts, ==, STAMP_LABEL);
+        g_assert_null(request_facts(&world, caller, none));
+        g_assert_cmpuint(caller->facts, ==, 0);
+        g_assert_false(caller->has_header);
+}
+
 static const char *add_rules(World *world, FakeConnection *from, const char *path, unsigned n,
                              uint32_t flags) {
         g_auto(FakeCall) call = { 0 };
@@ -417,6 +450,7 @@ static void test_table(void) {
                 { "AddServer", true },          { "StopServer", true },
                 { "StopListening", true },      { "GetConnectionInfo", false },
                 { "GetServerInfo", false },     { "RequestHeader", false },
+                { "RequestSenderFacts", false },
                 { "AddServerRules", true },     { "GetServerRules", false },
                 { "ListServers", true },        { "AllowContainers", true },
                 { "WithdrawContainers", true },
@@ -456,6 +490,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/containers/interface/server-info", test_server_info);
         g_test_add_func("/containers/interface/same-words", test_same_words);
         g_test_add_func("/containers/interface/request-header", test_request_header);
+        g_test_add_func("/containers/interface/request-facts", test_request_facts);
         g_test_add_func("/containers/interface/add-server-rules", test_add_server_rules);
         g_test_add_func("/containers/interface/list-servers", test_list_servers);
         g_test_add_func("/containers/interface/allow-containers", test_allow_containers);

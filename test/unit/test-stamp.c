@@ -149,6 +149,67 @@ static void test_bytes(void) {
         }
 }
 
+/* Facts come behind the other fields; those that are not known, or not asked for, are not there. */
+static void test_facts(void) {
+        static const char expected[] = "l\5\0\1\0\0\0\0\7\0\0\0\64\0\0\0"
+                                       "\7\1s\0\5\0\0\0:1.42\0\0\0"
+                                       "\360\1u\0\350\3\0\0"
+                                       "\361\1u\0\2\1\0\0"
+                                       "\362\2ay\0\0\0\0\10\0\0\0label:x\0"
+                                       "\0\0\0\0";
+        static const char expected_big[] = "B\5\0\1\0\0\0\0\0\0\0\7\0\0\0\50"
+                                           "\7\1s\0\0\0\0\5:1.42\0\0\0"
+                                           "\12\1o\0\0\0\0\4/c/1\0\0\0\0"
+                                           "\361\1u\0\0\0\1\2";
+        g_autofree StampFacts *facts = g_malloc0(sizeof *facts + 8);
+
+        *facts = (StampFacts){ .has_uid = true, .has_pid = true, .uid = 1000, .pid = 258,
+                               .n_label = 8 };
+        memcpy(facts->label, "label:x", 8);
+        for (int big_endian = 0; big_endian < 2; big_endian++) {
+                g_auto(RawMessage) raw = { 0 };
+                g_autofree uint8_t *out = NULL;
+                StampForm form = big_endian ? STAMP_SENDER_AND_CONTAINER | STAMP_UID | STAMP_PID
+                                            : STAMP_FACTS;
+                size_t n = big_endian ? sizeof expected_big - 1 : sizeof expected - 1;
+                MessageStamp stamp;
+                MessageView view;
+
+                raw_start(&raw, 5, big_endian);
+                raw_end(&raw, NULL, 0);
+                g_assert_cmpint(raw_parse(&raw, &view), ==, MESSAGE_OK);
+                message_stamp_init(&stamp, ":1.42", "/c/1");
+                g_assert_cmpuint(message_stamped_header_size(&view, &stamp, STAMP_FACTS), ==, 32);
+                stamp.facts = facts;
+                facts->has_uid = !big_endian;
+                g_assert_cmpuint(message_stamped_header_size(&view, &stamp, form), ==, n);
+                out = g_malloc(n);
+                memset(out, 'x', n);
+                g_assert_cmpuint(message_write_header(&view, &stamp, form, out), ==, n);
+                g_assert_cmpmem(out, n, big_endian ? expected_big : expected, n);
+        }
+}
+
+/* The longest label, behind the longest names, is what messages leave room for. */
+static void test_longest_facts(void) {
+        g_autofree char *filler = g_strnfill(MESSAGE_MAX_STAMP - 32 - 8 - 2, 'x');
+        g_autofree char *container = g_strconcat("/", filler, NULL);
+        g_autofree StampFacts *facts = g_malloc0(sizeof *facts + MESSAGE_MAX_LABEL);
+        StampForm form = STAMP_SENDER_AND_CONTAINER | STAMP_FACTS;
+        g_auto(RawMessage) raw = { 0 };
+        MessageStamp stamp;
+        MessageView view;
+
+        *facts = (StampFacts){ .has_uid = true, .has_pid = true, .n_label = MESSAGE_MAX_LABEL };
+        raw_start(&raw, 5, false);
+        raw_end(&raw, NULL, 0);
+        g_assert_cmpint(raw_parse(&raw, &view), ==, MESSAGE_OK);
+        message_stamp_init(&stamp, ":1.18446744073709551615", container);
+        stamp.facts = facts;
+        g_assert_cmpuint(message_stamped_header_size(&view, &stamp, form), ==,
+                         PROTOCOL_FIXED_HEADER + MESSAGE_MAX_ADDED);
+}
+
 /* Messages leave room for the longest names that the bus gives. */
 static void test_longest(void) {
         static const char sender[] = ":1.18446744073709551615";
@@ -166,6 +227,8 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/wire/stamp/cut", test_cut);
         g_test_add_func("/wire/stamp/bytes", test_bytes);
+        g_test_add_func("/wire/stamp/facts", test_facts);
         g_test_add_func("/wire/stamp/longest", test_longest);
+        g_test_add_func("/wire/stamp/longest-facts", test_longest_facts);
         return g_test_run();
 }
