@@ -73,16 +73,17 @@ static void emit(Bus *bus, const Instance *instance, const Denial *denial) {
 
 /* A record goes to the account of the contained end, where there is one. */
 static void publish(Bus *bus, Connection *sender, Connection *receiver, Denial *denial,
-                    bool allowed) {
+                    const PolicyVerdict *verdict) {
         Connection *source = sender ? sender : receiver;
 
-        if (receiver && receiver->instance && !(sender && sender->instance))
+        if (receiver && receiver->instance &&
+            (verdict->of_receiver || !(sender && sender->instance)))
                 source = receiver;
         if (!source)
                 return;
         fill_instance(denial, source->instance);
         write_log(bus, source->instance ? &source->instance->denial_rate : &source->denial_rate,
-                  denial, allowed);
+                  denial, verdict->allowed);
         emit(bus, source->instance, denial);
 }
 
@@ -116,7 +117,7 @@ void denials_report(Bus *bus, const PolicyQuery *query, const PolicyVerdict *ver
         if (receiver && receiver->unique[0])
                 denial.receiver = receiver->unique;
         fill_verdict(&denial, verdict);
-        publish(bus, sender, receiver, &denial, verdict->allowed);
+        publish(bus, sender, receiver, &denial, verdict);
 }
 
 void denials_report_connect(Bus *bus, Identity *identity, Instance *instance,
@@ -151,5 +152,5 @@ void denials_report_own(Bus *bus, Connection *connection, WireString name,
 
         fill_sender(&denial, connection);
         fill_verdict(&denial, verdict);
-        publish(bus, connection, NULL, &denial, verdict->allowed);
+        publish(bus, connection, NULL, &denial, verdict);
 }

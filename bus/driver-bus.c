@@ -79,7 +79,7 @@ static bool start_service_by_name(MethodCall *call, void *user) {
         if (!driver_sees(bus, call->connection, name) || !activation_has(bus->activation, name))
                 return method_fail(call, ERROR_SERVICE_UNKNOWN,
                                    "No service file provides the name \"%.*s\"", DRIVER_TEXT(name));
-        if (connection_find(bus, name)) {
+        if (driver_find_seen(bus, call, name)) {
                 writer_add_u32(call->reply, START_REPLY_ALREADY_RUNNING);
                 return true;
         }

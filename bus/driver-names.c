@@ -132,17 +132,13 @@ bool driver_release_name(MethodCall *call, void *user) {
 }
 
 bool driver_name_has_owner(MethodCall *call, void *user) {
-        const Connection *owner = NULL;
-        Bus *bus = user;
         WireString name;
         bool is_bus;
 
         if (!reader_get_string(&call->body, &name))
                 return method_fail(call, ERROR_INVALID_ARGS, "A bus name was expected");
         is_bus = wire_string_is(name, DBUS_BUS_NAME);
-        if (!is_bus && driver_sees(bus, call->connection, name))
-                owner = connection_find(bus, name);
-        writer_add_bool(call->reply, is_bus || (owner && connection_is_active(owner)));
+        writer_add_bool(call->reply, is_bus || driver_find_seen(user, call, name));
         return true;
 }
 

@@ -19,6 +19,7 @@
 
 #include "bus/activation.h"
 #include "bus/router.h"
+#include "bus/sightings.h"
 #include "policy/container-policy.h"
 #include "wire/syntax.h"
 
@@ -152,22 +153,6 @@ void driver_note_peaks(Bus *bus, const Connection *connection) {
                 MAX(peaks->n_matches_of_one, connection->quota.used[QUOTA_MATCHES]);
 }
 
-bool driver_find_peer(Bus *bus, MethodCall *call, WireString *ret_name, Connection **ret_peer) {
-        Connection *peer = NULL;
-        bool is_bus;
-
-        if (!reader_get_string(&call->body, ret_name))
-                return method_fail(call, ERROR_INVALID_ARGS, "A bus name was expected");
-        is_bus = wire_string_is(*ret_name, DBUS_BUS_NAME);
-        if (!is_bus && driver_sees(bus, call->connection, *ret_name))
-                peer = connection_find(bus, *ret_name);
-        if (!is_bus && (!peer || !connection_is_active(peer)))
-                return method_fail(call, ERROR_NAME_HAS_NO_OWNER, "The name \"%.*s\" has no owner",
-                                   DRIVER_TEXT(*ret_name));
-        *ret_peer = peer;
-        return true;
-}
-
 static void record_denial(Bus *bus, const MethodCall *call, const PolicyVerdict *verdict) {
         PolicyQuery query = {
                 .sender = &driver_caller(call)->subject,
@@ -176,6 +161,46 @@ static void record_denial(Bus *bus, const MethodCall *call, const PolicyVerdict 
         };
 
         bus->hooks.denied(bus, &query, verdict);
+}
+
+/* What a permissive container may ask for and another one may not is reported. */
+static void report_sight(Bus *bus, const MethodCall *call, WireString name,
+                         const Connection *owner) {
+        const Connection *caller = driver_caller(call);
+        PolicyVerdict verdict;
+
+        if (G_LIKELY(!caller->instance) || sightings_has(caller, owner))
+                return;
+        (void)container_policy_decide_see(&caller->subject, name, &owner->subject, &verdict);
+        if (verdict.log)
+                record_denial(bus, call, &verdict);
+}
+
+Connection *driver_find_seen(Bus *bus, const MethodCall *call, WireString name) {
+        Connection *owner = NULL;
+
+        if (driver_sees(bus, call->connection, name))
+                owner = connection_find(bus, name);
+        if (!owner || !connection_is_active(owner))
+                return NULL;
+        report_sight(bus, call, name, owner);
+        return owner;
+}
+
+bool driver_find_peer(Bus *bus, MethodCall *call, WireString *ret_name, Connection **ret_peer) {
+        Connection *peer = NULL;
+        bool is_bus;
+
+        if (!reader_get_string(&call->body, ret_name))
+                return method_fail(call, ERROR_INVALID_ARGS, "A bus name was expected");
+        is_bus = wire_string_is(*ret_name, DBUS_BUS_NAME);
+        if (!is_bus)
+                peer = driver_find_seen(bus, call, *ret_name);
+        if (!is_bus && !peer)
+                return method_fail(call, ERROR_NAME_HAS_NO_OWNER, "The name \"%.*s\" has no owner",
+                                   DRIVER_TEXT(*ret_name));
+        *ret_peer = peer;
+        return true;
 }
 
 bool driver_fail_limit(Bus *bus, MethodCall *call, const char *rule) {
@@ -329,8 +354,7 @@ static bool is_for_peer_only(const MessageView *view) {
 bool driver_message(Bus *bus, Connection *sender, const Message *message) {
         const MessageView *view = &message->view;
 
-        if (is_for_peer_only(view) &&
-            !wire_string_is(view->interface, PEER_INTERFACE)) {
+        if (is_for_peer_only(view) && !wire_string_is(view->interface, PEER_INTERFACE)) {
                 router_send_error(
                         bus, sender, view, ERROR_UNKNOWN_METHOD,
                         "Without a destination only org.freedesktop.DBus.Peer can be called");
@@ -339,8 +363,8 @@ bool driver_message(Bus *bus, Connection *sender, const Message *message) {
         if (view->type == MESSAGE_TYPE_METHOD_CALL)
                 return method_call(bus, sender, message);
         if (view->type == MESSAGE_TYPE_SIGNAL &&
-                 wire_string_is(view->interface, SYSTEMD_ACTIVATOR) &&
-                 wire_string_is(view->member, "ActivationFailure"))
+            wire_string_is(view->interface, SYSTEMD_ACTIVATOR) &&
+            wire_string_is(view->member, "ActivationFailure"))
                 systemd_failure(bus, sender, view);
         return true;
 }

@@ -89,6 +89,14 @@ static inline bool driver_sees(Bus *bus, Connection *observer, WireString name) 
 #define DRIVER_TEXT(string) (int)MIN((string).length, DRIVER_TEXT_MAX), (string).data
 
 /**
+ * driver_find_seen() - the primary owner of @name, a name that @call asks for
+ *
+ * What is only seen because the caller's container is permissive is reported. Return: NULL when
+ * nobody owns it, or the caller may not know.
+ */
+Connection *driver_find_seen(Bus *bus, const MethodCall *call, WireString name);
+
+/**
  * driver_find_peer() - reads the name that is the only argument of @call and finds who owns it
  * @ret_name: the name as given
  * @ret_peer: its primary owner; NULL: the bus itself

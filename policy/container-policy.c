@@ -150,29 +150,43 @@ static bool may_send_fds(const ContainerPolicy *policy, const PolicySubject *rec
                test_named(policy, none, receiver->names, test_fds, NULL);
 }
 
-bool container_policy_sees(const PolicySubject *observer, const PolicySubject *other) {
-        const ContainerPolicy *policy = observer->container;
+/* What follows is without regard to flags and to the container's own connections. */
+static bool rules_see(const ContainerPolicy *policy, const PolicySubject *other) {
         const WireString none = { 0 };
 
-        return is_open(policy) || other->container == policy ||
-               container_rules_see(policy->rules, other->names) ||
+        return container_rules_see(policy->rules, other->names) ||
                service_grants_see(other->grants, policy->number) ||
                test_named(policy, none, other->names, test_see, NULL);
 }
 
-bool container_policy_sees_name(const ContainerPolicy *policy, WireString name) {
-        return is_open(policy) || container_rules_see_name(policy->rules, name) ||
+static bool rules_see_name(const ContainerPolicy *policy, WireString name) {
+        return container_rules_see_name(policy->rules, name) ||
                test_named(policy, name, NULL, test_see, NULL);
+}
+
+static bool rules_see_owned_name(const ContainerPolicy *policy, WireString name,
+                                 const PolicySubject *owner) {
+        return rules_see_name(policy, name) || service_grants_see(owner->grants, policy->number) ||
+               (owner->names->unique.data &&
+                container_rules_see_name(policy->rules, owner->names->unique));
+}
+
+bool container_policy_sees(const PolicySubject *observer, const PolicySubject *other) {
+        const ContainerPolicy *policy = observer->container;
+
+        return is_open(policy) || other->container == policy || rules_see(policy, other);
+}
+
+bool container_policy_sees_name(const ContainerPolicy *policy, WireString name) {
+        return is_open(policy) || rules_see_name(policy, name);
 }
 
 bool container_policy_sees_owned_name(const PolicySubject *observer, WireString name,
                                       const PolicySubject *owner) {
         const ContainerPolicy *policy = observer->container;
 
-        return owner->container == policy || container_policy_sees_name(policy, name) ||
-               service_grants_see(owner->grants, policy->number) ||
-               (owner->names->unique.data &&
-                container_rules_see_name(policy->rules, owner->names->unique));
+        return is_open(policy) || owner->container == policy ||
+               rules_see_owned_name(policy, name, owner);
 }
 
 bool container_policy_may_own(const ContainerPolicy *policy, WireString name) {
@@ -240,6 +254,20 @@ static bool filter(PolicyVerdict *verdict) {
         return forbid(verdict);
 }
 
+bool container_policy_decide_see(const PolicySubject *observer, WireString name,
+                                 const PolicySubject *owner, PolicyVerdict *ret_verdict) {
+        const ContainerPolicy *policy = observer->container;
+        bool sees;
+
+        *ret_verdict = (PolicyVerdict){ .allowed = true };
+        if ((policy->flags & CONTAINER_POLICY_UNRESTRICTED) || owner->container == policy)
+                return true;
+        sees = is_unique(name) ? rules_see(policy, owner)
+                               : rules_see_owned_name(policy, name, owner);
+        return sees || refuse(policy, suggest(CONTAINER_RULE_SEE, name_for_rule(name, owner), NULL),
+                              ret_verdict);
+}
+
 bool container_policy_decide_own(const PolicySubject *subject, WireString name,
                                  PolicyVerdict *ret_verdict) {
         const ContainerPolicy *policy = subject->container;
@@ -296,6 +324,7 @@ static bool decide_fds(const PolicyQuery *query, PolicyVerdict *verdict) {
             (policy->flags & CONTAINER_POLICY_UNRESTRICTED) ||
             may_send_fds(policy, query->receiver))
                 return true;
+        verdict->of_receiver = false;
         return refuse(policy,
                       suggest(CONTAINER_RULE_SEE | CONTAINER_RULE_SEND_UNIX_FDS,
                               name_for_rule(none, query->receiver), NULL),
@@ -307,6 +336,29 @@ static bool decide_return(const PolicyQuery *query, PolicyVerdict *verdict) {
         if (!query->reply_expected || !query->receiver)
                 return forbid(verdict);
         return decide_fds(query, verdict);
+}
+
+/* A broadcast from outside: filtered, or for a permissive container let through and reported. */
+static bool decide_reception(const PolicyQuery *query, PolicyVerdict *verdict) {
+        const ContainerPolicy *policy = query->receiver->container;
+        const MessageView *view = &query->message->view;
+        const WireString none = { 0 };
+        const ContainerRuleQuery question = {
+                .need = CONTAINER_RULE_RECEIVE,
+                .names = query->sender->names,
+                .path = view->path,
+                .interface = view->interface,
+                .member = view->member,
+        };
+
+        if ((policy->flags & CONTAINER_POLICY_UNRESTRICTED) ||
+            allows(policy, query->sender, &question))
+                return true;
+        if (!(policy->flags & CONTAINER_POLICY_PERMISSIVE))
+                return filter(verdict);
+        verdict->of_receiver = true;
+        return refuse(policy, suggest(question.need, name_for_rule(none, query->sender), view),
+                      verdict);
 }
 
 /* Rows "broadcast signal"; one receiver of it. */
@@ -321,18 +373,8 @@ static bool decide_broadcast(const PolicyQuery *query, PolicyVerdict *verdict) {
             sender->container != receiver->container)
                 return filter(verdict);
         if (receiver->container && receiver->container != sender->container &&
-            !is_open(receiver->container)) {
-                const ContainerRuleQuery question = {
-                        .need = CONTAINER_RULE_RECEIVE,
-                        .names = sender->names,
-                        .path = view->path,
-                        .interface = view->interface,
-                        .member = view->member,
-                };
-
-                if (!allows(receiver->container, sender, &question))
-                        return filter(verdict);
-        }
+            !decide_reception(query, verdict))
+                return false;
         return decide_fds(query, verdict);
 }
 

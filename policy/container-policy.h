@@ -73,6 +73,15 @@ bool container_policy_decide_start(const PolicySubject *subject, WireString name
                                    PolicyVerdict *ret_verdict);
 
 /**
+ * container_policy_decide_see() - whether @observer, contained, may know that @owner has @name, with
+ * the rule that would show it
+ *
+ * For one that asks for the name itself. Connections that called in are known to bus/.
+ */
+bool container_policy_decide_see(const PolicySubject *observer, WireString name,
+                                 const PolicySubject *owner, PolicyVerdict *ret_verdict);
+
+/**
  * container_policy_driver_allows() - whether a contained connection may call this member of the
  * driver
  *

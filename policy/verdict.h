@@ -57,6 +57,7 @@ typedef struct PolicyVerdict {
         bool hidden;       /* denied, and the receiver must not seem to exist */
         bool filtered;     /* denied, but no denial to speak of: a broadcast that was not asked for */
         bool log;          /* allowed or denied by a rule that wants a record */
+        bool of_receiver;  /* the receiver's container is meant, not the sender's */
         PolicyLayer layer; /* who denied */
         const char *rule;  /* text of the rule or query that denied, NULL: none; borrowed until the configuration changes */
         const char *file;  /* of the rule; NULL: none */

@@ -358,6 +358,39 @@ def permissive_record(t):
     t.equal(records(manager), [], 'nothing to report with the rule')
 
 
+@test('8/a permissive container is told which broadcasts and names it would not have got')
+def permissive_filter(t):
+    bus = t.bus()
+    service, manager = t.connect(bus), t.connect(bus)
+    service.own(SERVICE)
+    watch(manager)
+    server = Server(t, bus, manager=manager, named={'Permissive': ('b', True)})
+    other = Server(t, bus, [], manager=manager, instance='other')
+    contained, sender = server.connect(), other.connect()
+    contained.add_match(f"interface='{IFACE}'")
+    for source, rule in ((service, f'receive {SERVICE} {IFACE}.S @/x'),
+                         (sender, f'receive {sender.unique} {IFACE}.S @/x')):
+        source.send(rawbus.signal('/x', IFACE, 'S'))
+        source.sync()
+        contained.sync()
+        (path, record), = records(manager)
+        t.equal((path, record['Rule'], record['Receiver'], record['MessageType']),
+                (server.path, rule, contained.unique, 'signal'), 'record')
+        t.equal([m.member for m in contained.drain() if m.sender == source.unique], ['S'])
+    for member, arguments in (('GetNameOwner', (SERVICE,)), ('NameHasOwner', (SERVICE,)),
+                              ('GetConnectionUnixUser', (service.unique,)),
+                              ('NameHasOwner', ('com.example.Nobody',))):
+        contained.bus(member, 's', *arguments)
+        rules = [record['Rule'] for _, record in records(manager)]
+        t.equal(rules, [] if arguments[0].endswith('Nobody') else [f'see {SERVICE}'], member)
+    contained.bus('ListNames')
+    add_rules(server, parse(f'receive {SERVICE} {IFACE}.S @/x'))
+    service.send(rawbus.signal('/x', IFACE, 'S'))
+    service.sync()
+    contained.bus('GetNameOwner', 's', SERVICE)
+    t.equal(records(manager), [], 'nothing to report with the rule')
+
+
 # Who hears of it
 
 @test('8/Denied reaches the creator, root and the bus\'s user only (needs root)')

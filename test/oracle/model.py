@@ -284,12 +284,16 @@ class Model:
         """(whether this receiver gets it, whether that is a denial)"""
         if not self.asked_for(sender, receiver):
             return False, False
-        if receiver.server and self.is_outside(receiver, sender) and not receiver.server.open:
+        reported = False
+        if receiver.server and self.is_outside(receiver, sender) and \
+                not receiver.server.unrestricted:
             if not self.matches(receiver.server, sender, self.names_of(sender), RECEIVE, message):
-                return False, False
+                if not receiver.server.permissive:
+                    return False, False
+                reported = True
         if message['fds'] and not self.may_send_fds(sender, receiver):
             return sender.server.permissive, True
-        return True, False
+        return True, reported
 
     def asked_for(self, sender, receiver):
         """Match rules: to a contained receiver a hidden name is one that the sender lacks."""

@@ -292,6 +292,48 @@ static void test_permissive(void) {
         }
 }
 
+/* What a permissive receiver has no rule for reaches it, with a report on its own account. */
+static void test_permissive_broadcast(void) {
+        static const char expected[] = "receive org.out.One i.face.Member @/x/y";
+        g_auto(World) world = { 0 };
+        PolicyVerdict verdict;
+
+        world_init(&world, "see org.out.One", CONTAINER_POLICY_PERMISSIVE);
+        verdict = ask(&world, OUT1, A1, SIGNAL, NULL, 0);
+        g_assert_true(verdict.allowed && verdict.log && verdict.of_receiver);
+        g_assert_cmpstr(verdict.rule, ==, expected);
+        verdict = ask(&world, B1, A1, SIGNAL, NULL, WITH_FDS);
+        g_assert_false(verdict.of_receiver);
+        g_assert_cmpstr(verdict.rule, ==, "see org.a.One fds");
+        add_rules(world.a, expected);
+        g_assert_false(ask(&world, OUT1, A1, SIGNAL, NULL, 0).log);
+}
+
+static bool may_see(World *world, const char *name, Who owner, PolicyVerdict *ret_verdict) {
+        return container_policy_decide_see(&world->subjects[A1], wire_string(name),
+                                           &world->subjects[owner], ret_verdict);
+}
+
+static void test_decide_see(void) {
+        g_auto(World) world = { 0 };
+        PolicyVerdict verdict;
+
+        world_init(&world, "call org.b.*", 0);
+        g_assert_true(may_see(&world, "org.b.One", B1, &verdict));
+        g_assert_true(may_see(&world, unique_names[B1], B1, &verdict));
+        g_assert_true(may_see(&world, unique_names[A2], A2, &verdict));
+        g_assert_false(may_see(&world, "org.out.One", OUT1, &verdict));
+        g_assert_cmpstr(verdict.rule, ==, "see org.out.One");
+        g_assert_false(may_see(&world, unique_names[OUT1], OUT1, &verdict));
+        g_assert_cmpstr(verdict.rule, ==, "see org.out.One");
+        world.a->flags = CONTAINER_POLICY_PERMISSIVE;
+        g_assert_true(may_see(&world, "org.out.One", OUT1, &verdict));
+        g_assert_true(verdict.log);
+        world.a->flags = CONTAINER_POLICY_UNRESTRICTED;
+        g_assert_true(may_see(&world, "org.out.One", OUT1, &verdict));
+        g_assert_false(verdict.log);
+}
+
 static void check_open(ContainerPolicyFlags flags) {
         g_auto(World) world = { 0 };
 
@@ -555,6 +597,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/policy/container-policy/table", test_table);
         g_test_add_func("/policy/container-policy/suggestion", test_suggestion);
         g_test_add_func("/policy/container-policy/permissive", test_permissive);
+        g_test_add_func("/policy/container-policy/permissive-broadcast", test_permissive_broadcast);
+        g_test_add_func("/policy/container-policy/decide-see", test_decide_see);
         g_test_add_func("/policy/container-policy/open", test_open);
         g_test_add_func("/policy/container-policy/own", test_own);
         g_test_add_func("/policy/container-policy/visibility", test_visibility);
