@@ -61,15 +61,19 @@ static void set_path(ContainerRule *rule, const char *path) {
         rule->object_path = g_strdup("/");
 }
 
-/* [METHOD][@PATH]; NULL: no restriction */
+/*
+ * [METHOD][@PATH]; NULL: no restriction. INTERFACE.* is each method of that interface, and none of
+ * those whose names are longer; whatever begins with a star is everything.
+ */
 static void set_restriction(ContainerRule *rule, const char *text) {
         const char *path = text ? strchr(text, '@') : NULL;
 
         rule->interface =
                 path ? g_strndup(text, (size_t)(path - text)) : g_strdup(text ? text : "");
-        if (strcmp(rule->interface, "*") == 0)
+        if (rule->interface[0] == '*')
                 rule->interface[0] = '\0';
-        set_path(rule, path ? path + 1 : "/*");
+        (void)cut_suffix(rule->interface, ".*");
+        set_path(rule, path && path[1] != '\0' ? path + 1 : "/*");
 }
 
 bool proxy_rule_parse(ProxyVerb verb, const char *text, ContainerRule *ret_rule, GError **error) {
