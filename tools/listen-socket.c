@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int bind_and_listen(const char *path, GError **error) {
+int listen_socket_bind(const char *path, GError **error) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         int fd;
 
@@ -57,7 +57,7 @@ gboolean listen_socket_open(ListenSocket *ret_socket, GError **error) {
         }
         made.directory = g_steal_pointer(&directory);
         made.path = g_build_filename(made.directory, "bus", NULL);
-        made.fd = bind_and_listen(made.path, error);
+        made.fd = listen_socket_bind(made.path, error);
         if (made.fd < 0)
                 return FALSE;
 

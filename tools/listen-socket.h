@@ -22,6 +22,13 @@ typedef struct ListenSocket {
 gboolean listen_socket_open(ListenSocket *ret_socket, GError **error);
 
 /**
+ * listen_socket_bind() - makes a listening socket at @path, where nothing may be
+ *
+ * Return: its descriptor, caller owns it; -1 with @error.
+ */
+int listen_socket_bind(const char *path, GError **error);
+
+/**
  * listen_socket_remove() - removes socket and directory; only system calls, so that a signal
  * handler may call it
  */

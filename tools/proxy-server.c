@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The socket is ours, the bus accepts on it, and a pipe whose other end lives as long as the proxy
+ * tells the bus when to stop: so nothing depends on the connection that AddServer came from.
+ */
+#include "tools/proxy-server.h"
+
+#include "policy/container-rule.h"
+#include "tools/bus-client.h"
+#include "tools/proxy-rule.h"
+
+#include <gio/gunixfdlist.h>
+
+static void builder_add_rule(GVariantBuilder *builder, const ContainerRule *rule) {
+        g_variant_builder_add(builder, "(usos)", rule->flags, rule->bus_name, rule->object_path,
+                              rule->interface);
+}
+
+static GVariant *pair_rules(const ProxyPair *pair) {
+        g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a(usos)"));
+        g_auto(ContainerRule) open = { 0 };
+
+        for (guint i = 0; pair->filter && i < pair->rules->len; i++)
+                builder_add_rule(&builder, pair->rules->pdata[i]);
+        if (!pair->filter) {
+                proxy_rule_set_open(&open);
+                builder_add_rule(&builder, &open);
+        }
+        return g_variant_builder_end(&builder);
+}
+
+static GVariant *server_arguments(const ProxyServer *server) {
+        const ProxyIdentity *identity = server->identity;
+        g_auto(GVariantDict) named = G_VARIANT_DICT_INIT(NULL);
+
+        g_variant_dict_insert_value(&named, "Allow", pair_rules(server->pair));
+        g_variant_dict_insert(&named, "ListenSocket", "h", 0);
+        g_variant_dict_insert(&named, "StopOnNotify", "h", 1);
+        g_variant_dict_insert(&named, "StopOnDisconnect", "b", FALSE);
+        g_variant_dict_insert(&named, "DisconnectOnStop", "b", TRUE);
+        return g_variant_new("(sss@a{sv}@a{sv})", identity->type, identity->app_id,
+                             identity->instance_id, g_variant_new("a{sv}", NULL),
+                             g_variant_dict_end(&named));
+}
+
+/* The bus gets duplicates. */
+static GUnixFDList *server_fds(const ProxyServer *server, GError **error) {
+        g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+
+        if (g_unix_fd_list_append(fds, server->listen_fd, error) < 0 ||
+            g_unix_fd_list_append(fds, server->stop_fd, error) < 0)
+                return NULL;
+        return g_steal_pointer(&fds);
+}
+
+bool proxy_server_add(ProxyServer *server, GError **error) {
+        BusOptions bus = { .address = server->pair->address };
+        g_autoptr(GUnixFDList) fds = server_fds(server, error);
+        g_autoptr(GVariant) reply = NULL;
+
+        if (!fds)
+                return false;
+        server->connection = bus_client_connect(&bus, error);
+        if (!server->connection)
+                return false;
+        reply = bus_client_call(server->connection, "AddServer", server_arguments(server),
+                                "(oa{sv})", fds, error);
+        if (!reply)
+                return false;
+        g_variant_get(reply, "(o@a{sv})", &server->object_path, NULL);
+        return true;
+}
+
+bool proxy_server_is_refusal(const GError *error) {
+        return bus_client_error_is(error, "org.freedesktop.DBus.Error.InvalidArgs") ||
+               bus_client_error_is(error, "org.freedesktop.DBus.Error.LimitsExceeded");
+}
+
+void proxy_server_clear(ProxyServer *server) {
+        g_clear_object(&server->connection);
+        g_clear_pointer(&server->object_path, g_free);
+}
