@@ -147,6 +147,14 @@ typedef enum MessageError {
  */
 MessageError message_parse(const uint8_t *bytes, size_t n_bytes, MessageView *ret_view);
 
+/**
+ * message_view_own() - fills the view of a message that the bus has just written
+ *
+ * For the writer: reads, but does not check, what it has made sure of. Half the cost of
+ * message_parse() for a signal of the driver.
+ */
+void message_view_own(const uint8_t *bytes, size_t n_bytes, MessageView *ret_view);
+
 /* What is known of a sender, for the fields FIELD_SENDER_UID, _PID and _LABEL. */
 typedef struct StampFacts {
         bool has_uid, has_pid;

@@ -12,6 +12,19 @@
         g_assert_cmpmem((text).data, (text).length, (expected), strlen(expected))
 
 /* Bodies are compared as a little-endian machine writes them. */
+/* What is written is valid, and the view of it is that of everybody who reads it. */
+static void finish(Writer *writer, const MessageHeader *header, Message *ret_message) {
+        MessageView view;
+
+        writer_finish(writer, header, ret_message);
+        g_assert_cmpint(message_parse(ret_message->view.bytes, ret_message->view.n_bytes, &view),
+                        ==, MESSAGE_OK);
+        g_assert_cmpmem(&view, offsetof(MessageView, spans), &ret_message->view,
+                        offsetof(MessageView, spans));
+        g_assert_cmpmem(view.spans, view.n_spans * sizeof view.spans[0], ret_message->view.spans,
+                        view.n_spans * sizeof view.spans[0]);
+}
+
 static void assert_body(const Writer *writer, const char *signature, const char *bytes, size_t n) {
         WireString text = { .data = writer->signature->str,
                             .length = (uint32_t)writer->signature->len };
@@ -122,7 +135,7 @@ static void test_message(void) {
 
         writer_init(&writer);
         writer_add_string(&writer, "hello");
-        writer_finish(&writer, &header, &message);
+        finish(&writer, &header, &message);
         g_assert_nonnull(message.payload);
         g_assert_cmpuint(message.payload->n_bytes, ==, message.view.n_bytes);
         g_assert_cmpuint(message.view.type, ==, MESSAGE_TYPE_SIGNAL);
@@ -140,7 +153,7 @@ static void test_message(void) {
         header = (MessageHeader){ .type = MESSAGE_TYPE_METHOD_RETURN,
                                   .serial = 4,
                                   .reply_serial = 8 };
-        writer_finish(&writer, &header, &message);
+        finish(&writer, &header, &message);
         g_assert_cmpuint(message.view.n_body, ==, 0);
         g_assert_null(message.view.signature.data);
         g_assert_cmpuint(message.view.reply_serial, ==, 8);
@@ -148,7 +161,7 @@ static void test_message(void) {
 
         header.error_name = "e.f";
         header.type = MESSAGE_TYPE_ERROR;
-        writer_finish(NULL, &header, &message);
+        finish(NULL, &header, &message);
         assert_text(message.view.error_name, "e.f");
         message_clear(&message);
 }
@@ -166,7 +179,7 @@ static void test_fds(void) {
 
         writer_init(&writer);
         writer_add_fd(&writer, first);
-        writer_finish(&writer, &header, &message);
+        finish(&writer, &header, &message);
         g_assert_cmpuint(message.view.n_fds, ==, 1);
         g_assert_cmpuint(message.fds->n_fds, ==, 1);
         g_assert_cmpint(message.fds->fds[0], ==, first);
@@ -221,7 +234,7 @@ static void assert_too_large(Writer *writer) {
         Message message = { 0 };
 
         g_assert_true(writer->too_large);
-        writer_finish(writer, &header, &message);
+        finish(writer, &header, &message);
         g_assert_cmpuint(message.view.type, ==, MESSAGE_TYPE_ERROR);
         assert_text(message.view.error_name, ERROR_LIMITS_EXCEEDED);
         assert_text(message.view.signature, "s");
@@ -261,7 +274,7 @@ static void finish_string(Writer *writer, size_t n) {
         Message message;
 
         writer_add_string(writer, text);
-        writer_finish(writer, &header, &message);
+        finish(writer, &header, &message);
         message_clear(&message);
         g_assert_cmpuint(writer->body->len, ==, 0);
 }
