@@ -207,8 +207,11 @@ static bool watch(Spawn *spawn, GError **error) {
                 r = loop_add(loop, &spawn->pipe_source, spawn->pipe_fd, EPOLLIN, pipe_ready);
         if (r == 0)
                 return true;
-        kill(spawn->pid, SIGKILL);
-        waitpid(spawn->pid, NULL, 0);
+        /* one that is gone has been waited for by somebody, and its number may be another's by now */
+        if (r != -ESRCH) {
+                kill(spawn->pid, SIGKILL);
+                waitpid(spawn->pid, NULL, 0);
+        }
         return fail(error, -r, "cannot watch the new process");
 }
 
@@ -259,6 +262,6 @@ void spawn_forget(Spawn *spawn) {
 void spawn_kill(Spawn *spawn) {
         if (!spawn)
                 return;
-        kill(spawn->pid, SIGKILL);
+        pidfd_send_signal(spawn->pidfd, SIGKILL, NULL, 0);
         spawn_forget(spawn);
 }

@@ -7,12 +7,32 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct Ended {
         unsigned n_calls;
         SpawnResult result;
 } Ended;
+
+/*
+ * Somebody else, a library perhaps, may wait for a child before the bus can: these are found before those of the C
+ * library, and the first one waits when it is told to.
+ */
+static bool somebody_waits;
+static unsigned n_kills;
+
+int pidfd_open(pid_t pid, unsigned flags) {
+        if (somebody_waits)
+                g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+        return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+int kill(pid_t pid, int number) {
+        n_kills++;
+        return (int)syscall(SYS_kill, pid, number);
+}
 
 static void on_ended(void *user, const SpawnResult *result) {
         Ended *ended = user;
@@ -167,10 +187,33 @@ static void test_clean_start(void) {
                 "value\n123\n/dev/null\n4\nSigBlk:\t00000000X0000000\nSigIgn:\t00000000X0001000\n");
 }
 
+/* Its number may belong to another process by then. */
+static void test_waited_for(void) {
+        g_autoptr(Loop) loop = loop_new(NULL);
+        g_autoptr(Spawner) spawner = spawner_new(loop);
+        g_autoptr(GError) error = NULL;
+        char *argv[] = { (char *)"/bin/true", NULL };
+        char *environment[] = { NULL };
+        const SpawnOptions options = { .argv = argv, .environment = environment, .output_fd = -1 };
+        Ended ended = { 0 };
+        unsigned n_fds = count_fds();
+
+        if (lacks_pidfd())
+                return;
+        somebody_waits = true;
+        g_assert_null(spawn_start(spawner, &options, on_ended, &ended, &error));
+        somebody_waits = false;
+        g_assert_nonnull(error);
+        g_assert_cmpuint(n_kills, ==, 0);
+        g_assert_cmpuint(ended.n_calls, ==, 0);
+        g_assert_cmpuint(count_fds(), ==, n_fds);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/spawn/ends", test_ends);
         g_test_add_func("/bus/spawn/kill", test_kill);
         g_test_add_func("/bus/spawn/clean-start", test_clean_start);
+        g_test_add_func("/bus/spawn/waited-for", test_waited_for);
         return g_test_run();
 }
