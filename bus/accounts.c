@@ -3,6 +3,9 @@
  * A look-up is about all names at once: there are few, and to ask for a name is the only question whose answer says for
  * certain that a user is the one whom the configuration means. It answers for all who came before it began. A few may
  * run side by side, as one that hangs must not keep the others; who comes while all of them run waits for the next.
+ * What an older one says is not believed any more when a newer one has answered.
+ *
+ * A look-up that could not begin or that could not ask for every name is made again, after pauses that grow.
  *
  * Who has been answered for is counted by uid (and groups, when groups are among the names) for as long as a connection
  * lasts: the id of a user who is there is not given to another one.
@@ -14,9 +17,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_LOOKUPS 4
+#define MAX_LOOKUPS 4     /* at a time, about the names of this configuration */
+#define MAX_ALL_LOOKUPS 8 /* with those about names that nobody needs any more */
+
+#define FIRST_PAUSE_USEC (200u * 1000)
+#define PAUSE_WITH_SOMEBODY_USEC (1u * 1000000)
+#define LAST_PAUSE_USEC (60u * 1000000)
+#define PATIENCE_USEC (3u * 1000000) /* with a system that says it cannot tell */
 
 struct Accounts {
+        Loop *loop;       /* borrowed */
         Workers *workers; /* borrowed */
         AccountsHost host;
         GPtrArray *late; /* ref; what is known now, never changed in place */
@@ -25,8 +35,13 @@ struct Accounts {
         ListNode waiting;    /* AccountsPeer.node */
         uint64_t generation; /* of the configuration */
         uint64_t n_begun;    /* number of the newest look-up */
-        unsigned n_running;
-        bool wants_another; /* somebody waits who came after all that run had begun */
+        uint64_t n_heard;    /* number of the newest one that answered */
+        unsigned n_running;  /* about the names of this configuration */
+        unsigned n_outdated; /* about those of one before */
+        bool wants_another;  /* who has come, or what has changed, is not covered by one that runs */
+        LoopTimer again;
+        uint64_t pause_usec;    /* before the next one of itself */
+        uint64_t failing_since; /* when the system last began to say that it cannot tell; 0: it can */
 };
 
 typedef struct Lookup {
@@ -38,9 +53,10 @@ typedef struct Lookup {
 
 static void begin_lookup(Accounts *accounts);
 
-Accounts *accounts_new(Workers *workers, const AccountsHost *host) {
+Accounts *accounts_new(Loop *loop, Workers *workers, const AccountsHost *host) {
         Accounts *accounts = g_new0(Accounts, 1);
 
+        accounts->loop = loop;
         accounts->workers = workers;
         accounts->host = *host;
         accounts->late = g_ptr_array_new();
@@ -53,6 +69,7 @@ Accounts *accounts_new(Workers *workers, const AccountsHost *host) {
 void accounts_free(Accounts *accounts) {
         if (!accounts)
                 return;
+        loop_disarm(&accounts->again);
         g_ptr_array_unref(accounts->late);
         g_hash_table_unref(accounts->known);
         g_free(accounts);
@@ -154,33 +171,92 @@ static void release(Accounts *accounts, uint64_t number) {
         }
 }
 
+/* --- and once more --- */
+
+static void look_up_again(LoopTimer *timer) {
+        begin_lookup(CONTAINER_OF(timer, Accounts, again));
+}
+
+static void plan_another(Accounts *accounts) {
+        uint64_t most = list_is_empty(&accounts->waiting) ? LAST_PAUSE_USEC
+                                                          : PAUSE_WITH_SOMEBODY_USEC;
+
+        accounts->pause_usec = MIN(MAX(accounts->pause_usec * 2, FIRST_PAUSE_USEC), most);
+        loop_arm(accounts->loop, &accounts->again,
+                 loop_now_usec(accounts->loop) + accounts->pause_usec, look_up_again);
+}
+
+static void plan_no_other(Accounts *accounts) {
+        accounts->pause_usec = 0;
+        accounts->failing_since = 0;
+        loop_disarm(&accounts->again);
+}
+
+/*
+ * Whether those who wait may go on. That this process has no descriptors left may be the doing of one of them, so that
+ * only an answer helps.
+ */
+static bool is_enough(Accounts *accounts, PolicyAnswer answer) {
+        uint64_t now = loop_now_usec(accounts->loop);
+
+        switch (answer) {
+        case POLICY_ANSWER_GIVEN:
+                return true;
+        case POLICY_ANSWER_FAILED:
+                if (accounts->failing_since == 0)
+                        accounts->failing_since = now;
+                return now - accounts->failing_since >= PATIENCE_USEC;
+        case POLICY_ANSWER_EXHAUSTED:
+                return false;
+        }
+        g_assert_not_reached();
+}
+
 static void take_answer(Accounts *accounts, Lookup *lookup) {
+        PolicyAnswer answer = late_accounts_get_answer(lookup->late);
+
+        accounts->n_heard = lookup->number;
+        late_accounts_keep(lookup->late, accounts->late);
+        if (answer == POLICY_ANSWER_GIVEN)
+                plan_no_other(accounts);
+        else
+                plan_another(accounts);
         if (!late_accounts_equal(accounts->late, lookup->late)) {
                 g_ptr_array_unref(accounts->late);
                 accounts->late = g_ptr_array_ref(lookup->late);
                 accounts->host.changed(accounts->host.user, accounts->late);
         }
-        release(accounts, lookup->number);
+        if (is_enough(accounts, answer))
+                release(accounts, lookup->number);
 }
 
 static void looked_up(WorkerJob *job) {
         Lookup *lookup = CONTAINER_OF(job, Lookup, job);
         Accounts *accounts = lookup->accounts;
 
-        accounts->n_running--;
-        if (lookup->generation == accounts->generation)
-                take_answer(accounts, lookup);
+        if (lookup->generation != accounts->generation) {
+                accounts->n_outdated--;
+        } else {
+                accounts->n_running--;
+                if (lookup->number > accounts->n_heard)
+                        take_answer(accounts, lookup);
+        }
         g_ptr_array_unref(lookup->late);
         g_free(lookup);
-        if (accounts->wants_another && !list_is_empty(&accounts->waiting))
+        if (accounts->wants_another)
                 begin_lookup(accounts);
+}
+
+static bool may_begin(const Accounts *accounts) {
+        return accounts->n_running < MAX_LOOKUPS &&
+               accounts->n_running + accounts->n_outdated < MAX_ALL_LOOKUPS;
 }
 
 static void begin_lookup(Accounts *accounts) {
         Lookup *lookup;
 
         accounts->wants_another = true;
-        if (accounts->n_running >= MAX_LOOKUPS)
+        if (!may_begin(accounts))
                 return;
         lookup = g_new0(Lookup, 1);
         lookup->job = (WorkerJob){ .work = look_up, .done = looked_up };
@@ -191,6 +267,7 @@ static void begin_lookup(Accounts *accounts) {
         if (!workers_start(accounts->workers, &lookup->job)) {
                 g_ptr_array_unref(lookup->late);
                 g_free(lookup);
+                plan_another(accounts);
                 return;
         }
         accounts->n_begun++;
@@ -214,17 +291,26 @@ bool accounts_must_wait(Accounts *accounts, AccountsPeer *peer, Identity *identi
         return true;
 }
 
-/* Those who wait were not asked about for these names. */
+/*
+ * Those who wait were not asked about for these names. Nor were those who are there already, and one of them may have
+ * got a name while the files were read.
+ */
 static void start_over(Accounts *accounts) {
+        accounts->n_outdated += accounts->n_running;
+        accounts->n_running = 0;
+        accounts->wants_another = false;
+        plan_no_other(accounts);
         LIST_FOREACH(node, &accounts->waiting)
                 CONTAINER_OF(node, AccountsPeer, node)->came = accounts->n_begun;
-        if (!list_is_empty(&accounts->waiting))
+        if (accounts->late->len > 0 || !list_is_empty(&accounts->waiting))
                 begin_lookup(accounts);
 }
 
-GPtrArray *accounts_set_config(Accounts *accounts, const Config *config) {
+GPtrArray *accounts_set_config(Accounts *accounts, const Config *config, const Config *before) {
+        GPtrArray *late = late_accounts_new(config, before, accounts->late);
+
         g_ptr_array_unref(accounts->late);
-        accounts->late = late_accounts_new(config);
+        accounts->late = late;
         accounts->have_groups = late_accounts_have_groups(accounts->late);
         accounts->generation++;
         g_hash_table_remove_all(accounts->known);

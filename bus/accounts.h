@@ -8,12 +8,15 @@
  *      - the superuser and the bus's own user, who were there before the bus
  *      - whoever already has a connection that was asked about
  *
- * When the system does not answer, who waits is hung up on after auth_timeout.
+ * When the system does not answer, who waits is hung up on after auth_timeout. When it says for some seconds that it
+ * cannot tell, because a server is not reached, who waits goes on under what is known, as if the configuration had been
+ * read then. For everybody else a name means who it meant before. It is asked again until there is an answer.
  */
 #pragma once
 
 #include "base/hash.h"
 #include "base/identity.h"
+#include "bus/loop.h"
 #include "bus/workers.h"
 #include "policy/config.h"
 #include "policy/verdict.h"
@@ -37,16 +40,18 @@ typedef struct AccountsHost {
         void *user;
 } AccountsHost;
 
-/** accounts_new() - @workers is borrowed */
-Accounts *accounts_new(Workers *workers, const AccountsHost *host);
+/** accounts_new() - @loop and @workers are borrowed */
+Accounts *accounts_new(Loop *loop, Workers *workers, const AccountsHost *host);
 void accounts_free(Accounts *accounts);
 
 /**
- * accounts_set_config() - the names that @config did not know; all who wait are looked up anew
+ * accounts_set_config() - the names that @config did not know; they are looked up anew, for those who wait and those
+ *                         who are there
+ * @before: the configuration in force until now, NULL: none
  *
  * Return: of LateAccount *, borrowed until the next call or change; for policy_new_with_accounts().
  */
-GPtrArray *accounts_set_config(Accounts *accounts, const Config *config);
+GPtrArray *accounts_set_config(Accounts *accounts, const Config *config, const Config *before);
 
 /**
  * accounts_must_wait() - whether it has to be found out first who @identity is

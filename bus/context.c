@@ -287,10 +287,11 @@ static void refresh_connections(Bus *bus) {
 
 static void apply_config(void *user, Config *config) {
         Bus *bus = user;
+        GPtrArray *late;
 
         config->systemd_activation |= context_of(bus)->options.systemd_activation;
-        take_config(bus, config,
-                    policy_new_with_accounts(config, accounts_set_config(bus->accounts, config)));
+        late = accounts_set_config(bus->accounts, config, bus->config);
+        take_config(bus, config, policy_new_with_accounts(config, late));
         set_timeouts(bus);
         loop_set_busy_poll(bus->loop, config->busy_poll_usec);
         lsm_reload(config);
@@ -320,7 +321,7 @@ static bool init_reload(Context *context, GError **error) {
                 return false;
         context->reload =
                 reload_new(bus->loop, context->workers, context->options.config_file, &reload_host);
-        bus->accounts = accounts_new(context->workers, &accounts_host);
+        bus->accounts = accounts_new(bus->loop, context->workers, &accounts_host);
         bus->owner_check = owner_check_new(bus, context->workers);
         return true;
 }
@@ -414,7 +415,7 @@ int context_run(Bus *bus) {
         /* the process may have changed its user since it was made */
         bus->uid = geteuid();
         containers_host_reload(bus);
-        (void)accounts_set_config(bus->accounts, bus->config);
+        (void)accounts_set_config(bus->accounts, bus->config, NULL);
         reload_watch(context_of(bus)->reload, bus->config);
         return loop_run(bus->loop);
 }

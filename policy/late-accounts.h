@@ -15,13 +15,27 @@ typedef struct LateAccount {
         bool is_group;
 } LateAccount;
 
-/** late_accounts_new() - all such names of @config, each once. Return: of LateAccount *, owned by the caller */
-GPtrArray *late_accounts_new(const Config *config);
+/**
+ * late_accounts_new() - all names of @config without an id, each once
+ * @before: the configuration that was in force, NULL: none
+ * @late:   what was known of its names, NULL: none
+ *
+ * A name that could not be looked up while @config was read means who it meant before.
+ *
+ * Return: of LateAccount *, owned by the caller.
+ */
+GPtrArray *late_accounts_new(const Config *config, const Config *before, const GPtrArray *late);
 
 GPtrArray *late_accounts_copy(const GPtrArray *accounts);
 
 /** late_accounts_look_up() - asks the system for each; may block for long */
 void late_accounts_look_up(GPtrArray *accounts);
+
+/** late_accounts_get_answer() - the worst that came of asking for one of them */
+PolicyAnswer late_accounts_get_answer(const GPtrArray *accounts);
+
+/** late_accounts_keep() - names of @accounts that had no answer are as in @before, which it is a copy of */
+void late_accounts_keep(GPtrArray *accounts, const GPtrArray *before);
 
 /** late_accounts_equal() - whether all names of @a have the same ids in @b, which is a copy of it */
 bool late_accounts_equal(const GPtrArray *a, const GPtrArray *b);

@@ -8,9 +8,6 @@
 #include "policy/rules.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 
 G_DEFINE_QUARK(policy-rule-error-quark, policy_rule_error)
@@ -303,63 +300,6 @@ void policy_rule_free(PolicyRule *rule) {
         g_free(rule->text);
         g_clear_pointer(&rule->file, g_ref_string_release);
         g_free(rule);
-}
-
-/* Numbers need no entry in the system's databases. */
-static bool parse_id(const char *text, uint32_t *ret_id) {
-        guint64 number;
-
-        if (!g_ascii_string_to_unsigned(text, 10, 0, UINT32_MAX - 1, &number, NULL))
-                return false;
-        *ret_id = (uint32_t)number;
-        return true;
-}
-
-void policy_account_set_user(PolicyAccount *account, const char *name) {
-        struct passwd entry, *found = NULL;
-        char buffer[16384];
-
-        policy_account_clear(account);
-        account->name = g_strdup(name);
-        account->known = parse_id(name, &account->id);
-        if (account->known || getpwnam_r(name, &entry, buffer, sizeof buffer, &found) != 0 || !found)
-                return;
-        account->known = true;
-        account->id = found->pw_uid;
-}
-
-void policy_account_set_group(PolicyAccount *account, const char *name) {
-        struct group entry, *found = NULL;
-        g_autofree char *buffer = NULL;
-        size_t n_buffer = 16384;
-        int result;
-
-        policy_account_clear(account);
-        account->name = g_strdup(name);
-        account->known = parse_id(name, &account->id);
-        if (account->known)
-                return;
-        /* Groups with thousands of members exist; their entry lists them all. */
-        do {
-                buffer = g_realloc(buffer, n_buffer);
-                result = getgrnam_r(name, &entry, buffer, n_buffer, &found);
-                n_buffer *= 4;
-        } while (result == ERANGE && n_buffer < (64u << 20));
-        if (result != 0 || !found)
-                return;
-        account->known = true;
-        account->id = found->gr_gid;
-}
-
-void policy_account_copy(PolicyAccount *account, const PolicyAccount *from) {
-        policy_account_clear(account);
-        *account = *from;
-        account->name = g_strdup(from->name);
-}
-
-void policy_account_clear(PolicyAccount *account) {
-        g_free(account->name);
-        *account = (PolicyAccount){ .name = NULL };
 }
 
 /* The reply and eavesdropping attributes exempt messages from an <allow>, or from a <deny>. */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "policy/account.h"
 #include "wire/message.h"
 
 #include <glib.h>
@@ -28,13 +29,6 @@ typedef enum PolicyContext {
         POLICY_CONTEXT_NO_CONSOLE, /* at_console="false" */
         POLICY_CONTEXT_MANDATORY,
 } PolicyContext;
-
-/* A user or group as the configuration names it. */
-typedef struct PolicyAccount {
-        char *name;  /* owned; NULL: everybody */
-        uint32_t id; /* uid or gid; meaningless unless known */
-        bool known;  /* false: the system did not know the name when the configuration was read */
-} PolicyAccount;
 
 typedef enum PolicyBroadcast { POLICY_BROADCAST_ANY, POLICY_BROADCAST_YES, POLICY_BROADCAST_NO } PolicyBroadcast;
 
@@ -78,12 +72,6 @@ GQuark policy_rule_error_quark(void);
 PolicyRule *policy_rule_new(bool allow, const char *const *attributes, GError **error);
 void policy_rule_free(PolicyRule *rule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PolicyRule, policy_rule_free)
-
-/** policy_account_set_user() - @name is a number or a name that is looked up, which may block */
-void policy_account_set_user(PolicyAccount *account, const char *name);
-void policy_account_set_group(PolicyAccount *account, const char *name);
-void policy_account_copy(PolicyAccount *account, const PolicyAccount *from);
-void policy_account_clear(PolicyAccount *account);
 
 /* What send and receive rules are asked about, but for names. */
 typedef struct PolicyMessage {

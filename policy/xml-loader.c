@@ -304,7 +304,8 @@ static void begin_policy(Loader *loader, const char *const *attributes) {
                 policy_account_set_group(&loader->applies_to, value);
         }
         if (!loader->applies_to.known)
-                warn(loader, current_line(loader), "%s \"%s\" is not known to the system", name, value);
+                warn(loader, current_line(loader), "%s \"%s\" %s", name, value,
+                     policy_account_why_unknown(&loader->applies_to));
 }
 
 static void add_rule(Loader *loader, bool allow, const char *const *attributes) {
@@ -323,7 +324,8 @@ static void add_rule(Loader *loader, bool allow, const char *const *attributes) 
                 return;
         }
         if (connects && rule->account.name && !rule->account.known)
-                warn(loader, current_line(loader), "\"%s\" is not known to the system", rule->account.name);
+                warn(loader, current_line(loader), "\"%s\" %s", rule->account.name,
+                     policy_account_why_unknown(&rule->account));
         rule->context = loader->context;
         policy_account_copy(&rule->applies_to, &loader->applies_to);
         rule->file = g_ref_string_acquire(loader->file);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Users and groups that come to be while the bus runs, and a system that does not answer."""
 
+import errno
 import os
 import signal
 import sys
@@ -135,6 +136,97 @@ def reload_in_background(t):
     t.returned(caller.wait_reply(reloaded))
     t.failed(caller.wait_reply(asked), 'AccessDenied', 'the new ones')
     t.failed(first_message(t, bus), 'AccessDenied')
+
+
+def is_denied(connection):
+    return connection.bus('GetId').error == 'org.freedesktop.DBus.Error.AccessDenied'
+
+
+def wait_denied(t, connection, expected, what):
+    t.true(harness.wait_until(lambda: is_denied(connection) is expected), what)
+
+
+def reconfigure(bus, rules):
+    bus.write_config(listen=f'unix:path={bus.directory}/bus', extra=EVERYBODY + rules)
+
+
+@test('accounts/a system that fails takes no rule away, and lets nobody in')
+def failing(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy user="dyn">{NO_ID}</policy>\n')
+    accounts.set(f'user dyn {UID}')
+    older = connect(t, bus)
+    t.true(is_denied(older), 'it is known')
+    accounts.set(f'fail dyn {errno.EMFILE}', f'user dyn {OTHER}')
+    asked = accounts.count_asked()
+    waiting = connect(t, bus, OTHER, hello=False)
+    serial = waiting.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'Hello'))
+    accounts.wait_asked(t, asked + 1)
+    t.true(is_denied(older), 'no answer changes nothing')
+    t.equal(waiting.inbox, [])
+    accounts.set(f'user dyn {OTHER}')
+    t.returned(waiting.wait_reply(serial), 'it was asked again')
+    t.true(is_denied(waiting), 'the name is his now')
+    t.true(not is_denied(older), 'and not another\'s')
+
+
+@test('accounts/a system that goes on to fail keeps nobody out')
+def failing_long(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, f'  <policy user="dyn">{NO_ID}</policy>\n')
+    accounts.set(f'fail dyn {errno.ECONNREFUSED}')
+    first = connect(t, bus)
+    t.true(not is_denied(first), 'as if it had been so at the start')
+    t.true(not is_denied(connect(t, bus, OTHER)), 'nor the next one')
+    accounts.set(f'user dyn {UID}')
+    wait_denied(t, first, True, 'it is asked again')
+
+
+@test('accounts/a reload while the system fails')
+def reload_failing(t):
+    accounts = Accounts(t)
+    accounts.set(f'user early {UID}')
+    bus = start(t, accounts, f'  <policy user="early">{NO_ID}</policy>'
+                             f'<policy group="dyn">{NO_ID}</policy>\n')
+    accounts.set(f'user early {UID}', f'group dyn {OTHER}')
+    early, member = connect(t, bus), connect(t, bus, OTHER, groups=[OTHER])
+    t.true(is_denied(early) and is_denied(member), 'both are known')
+    accounts.set(f'fail early {errno.EIO}', f'fail dyn {errno.EIO}')
+    caller = t.connect(bus)
+    t.returned(caller.bus('ReloadConfig'))
+    t.contains(bus.log(), '"early" could not be looked up')
+    t.true(is_denied(early), 'it was known to the old configuration')
+    t.true(is_denied(member), 'it was known later')
+    t.returned(caller.bus('ReloadConfig'))
+    t.true(is_denied(early) and is_denied(member), 'and still')
+    accounts.set()
+    wait_denied(t, early, False, 'there is an answer')
+    wait_denied(t, member, False, 'for all')
+
+
+@test('accounts/who has got a name while files were read')
+def while_reading(t):
+    accounts = Accounts(t)
+    bus = start(t, accounts, '')
+    older, caller = connect(t, bus), t.connect(bus)
+    accounts.set('hang slow')
+    reconfigure(bus, f'  <policy user="dyn">{NO_ID}</policy>'
+                     '<policy user="slow"><deny own="*"/></policy>\n')
+    reloaded = caller.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'ReloadConfig'))
+    accounts.wait_asked(t, 0, 'slow')
+    accounts.set(f'user dyn {UID}')
+    t.returned(caller.wait_reply(reloaded))
+    wait_denied(t, older, True, 'nobody else has to come')
+
+
+@test('accounts/entries of any size')
+def wide(t):
+    accounts = Accounts(t)
+    rules = f'  <policy user="dyn">{NO_ID}</policy><policy group="all">{NO_ID}</policy>\n'
+    bus = start(t, accounts, rules)
+    accounts.set('wide dyn 1000000', f'user dyn {UID}', 'wide all 1000000', f'group all {OTHER}')
+    t.failed(first_message(t, bus), 'AccessDenied', 'a user')
+    t.true(is_denied(connect(t, bus, OTHER, groups=[OTHER])), 'a group')
 
 
 if __name__ == '__main__':

@@ -566,7 +566,7 @@ static void test_late_accounts(void) {
         Peer seven, eight;
 
         g_assert_true(xml_loader_parse(config, "a.conf", text, strlen(text), NULL));
-        late = late_accounts_new(config);
+        late = late_accounts_new(config, NULL, NULL);
         g_assert_cmpuint(late->len, ==, 2);
         g_assert_true(late_accounts_have_groups(late));
         answer = late_accounts_copy(late);
