@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fdset.h"
+#include "base/log.h"
 #include "bus/address.h"
 
 /* Descriptors passed by systemd start here (sd_listen_fds(3)). */
@@ -43,6 +44,13 @@ static Listener *make_listener(int fd, char *address, const char *guid) {
         return listener;
 }
 
+/* Whoever is another user by now may not be able to; the next bus takes such a path over. */
+static void remove_socket(const char *path) {
+        if (unlink(path) < 0 && errno != ENOENT)
+                log_message(LOG_LEVEL_WARNING, "The socket %s stays behind: %s", path,
+                            g_strerror(errno));
+}
+
 void listener_free(Listener *listener) {
         struct stat now;
 
@@ -51,7 +59,7 @@ void listener_free(Listener *listener) {
         close(listener->fd);
         if (listener->path && lstat(listener->path, &now) == 0 && now.st_dev == listener->device &&
             now.st_ino == listener->inode)
-                unlink(listener->path);
+                remove_socket(listener->path);
         g_free(listener->path);
         g_free(listener->address);
         g_free(listener);

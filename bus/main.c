@@ -12,9 +12,11 @@
 #include "bus/notify.h"
 #include "bus/options.h"
 #include "bus/privileges.h"
+#include "bus/workers.h"
 #include "containers/interface.h"
 
 #include <dbus/dbus.h>
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,10 +140,17 @@ static bool start(Program *program, const ContextOptions *context, GError **erro
         return !user || privileges_change_user(user, error);
 }
 
+/* Whoever is another user by now may not take away what root has put into a folder of root's. */
+static void remove_pidfile(const char *path) {
+        if (unlink(path) < 0 && errno != ENOENT)
+                log_message(LOG_LEVEL_WARNING, "The pid file %s stays behind: %s", path,
+                            g_strerror(errno));
+}
+
 static void stop(Program *program) {
         context_free(program->bus);
         if (program->pidfile)
-                unlink(program->pidfile);
+                remove_pidfile(program->pidfile);
         config_unref(program->config);
         options_clear(&program->options);
 }
@@ -209,5 +218,5 @@ int main(int argc, char **argv) {
         bool served = load(&program) && serve(&program);
 
         stop(&program);
-        return served ? EXIT_SUCCESS : EXIT_FAILURE;
+        workers_leave(served ? EXIT_SUCCESS : EXIT_FAILURE);
 }

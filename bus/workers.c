@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MAX_AT_WORK 8
+/* Look-ups and readings bound themselves, and together stay below: neither takes the other's place. */
+#define MAX_AT_WORK 12
 
 /* What threads share with the loop. It outlives the Workers when threads do. */
 typedef struct Desk {
@@ -124,6 +126,23 @@ void workers_free(Workers *workers) {
                 left_behind = workers->desk;
         }
         g_free(workers);
+}
+
+static bool has_threads(Desk *desk) {
+        unsigned n_refs;
+
+        g_mutex_lock(&desk->lock);
+        n_refs = desk->n_refs;
+        g_mutex_unlock(&desk->lock);
+        /* one is that of the Workers, which were freed */
+        return n_refs > 1;
+}
+
+void workers_leave(int status) {
+        for (Desk *desk = left_behind; desk; desk = desk->next)
+                if (has_threads(desk))
+                        _exit(status);
+        exit(status);
 }
 
 /* Signals are for the routing thread. */

@@ -5,7 +5,9 @@
  *
  *      embed WorkerJob -> workers_start() -> work() in a thread -> done() in the loop
  *
- * A job is not stopped. One that hangs keeps its thread, of which there is a bounded number, and nothing else.
+ * A job is not stopped. One that hangs keeps its thread, of which there is a bounded number, and nothing else. It may
+ * hold locks of the libraries it hangs in, so that a process with such a job must leave without calling them:
+ * workers_leave().
  */
 #pragma once
 
@@ -26,6 +28,9 @@ Workers *workers_new(Loop *loop, GError **error);
 
 /** workers_free() - whoever is still at work may end, but nobody hears of it any more; done jobs are leaked then */
 void workers_free(Workers *workers);
+
+/** workers_leave() - what exit(3) does, unless a job that still runs could make that wait for ever; _exit(2) then */
+_Noreturn void workers_leave(int status);
 
 /**
  * workers_start() - begins @job, which must stay until it is done

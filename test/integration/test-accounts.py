@@ -229,5 +229,19 @@ def wide(t):
     t.true(is_denied(connect(t, bus, OTHER, groups=[OTHER])), 'a group')
 
 
+@test('accounts/a bus whose system hangs serves, and ends')
+def ends(t):
+    accounts = Accounts(t, needs_others=False)
+    bus = start(t, accounts, '')
+    caller, other = t.connect(bus), t.connect(bus)
+    accounts.set('hang dyn')
+    reconfigure(bus, f'  <policy user="dyn">{NO_ID}</policy>\n')
+    caller.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'ReloadConfig'))
+    accounts.wait_asked(t, 0)
+    other.own('com.example.A')
+    t.returned(t.connect(bus).bus('GetNameOwner', 's', 'com.example.A'), 'others are served')
+    t.equal(bus.quit(), 0, 'the system still hangs')
+
+
 if __name__ == '__main__':
     harness.main()

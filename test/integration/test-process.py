@@ -388,5 +388,34 @@ def busy_end(t):
     t.true(not os.path.exists(pid_file), 'the pid file is left behind')
 
 
+@test('process/what <user> must leave behind is logged, each once')
+def left_behind(t):
+    harness.need_root()
+    os.chmod(t.directory, 0o755)
+    pid_file, path = t.path('pid'), t.path('socket')
+    process, address = start(t, config(t, f'<user>nobody</user><pidfile>{pid_file}</pidfile>{ANYBODY}'))
+    t.returned(t.connect(address).bus('GetId'))
+    end(t, process)
+    log_text = process.stderr.read().decode()
+    for left in (pid_file, path):
+        t.true(os.path.lexists(left), f'{left} cannot be removed by nobody')
+        t.equal(log_text.count(f'{left} stays behind: Permission denied'), 1, log_text)
+    os.unlink(pid_file)
+    process, address = start(t, config(t, f'<user>nobody</user>{ANYBODY}'))
+    t.returned(t.connect(address).bus('GetId'), 'the path is taken over')
+    end(t, process)
+
+
+@test('process/what is there no more at the end is no matter')
+def gone_before(t):
+    pid_file, path = t.path('pid'), t.path('socket')
+    process, address = start(t, config(t, f'<pidfile>{pid_file}</pidfile>'))
+    t.returned(t.connect(address).bus('GetId'))
+    for left in (pid_file, path):
+        os.unlink(left)
+    end(t, process)
+    t.lacks(process.stderr.read().decode(), 'stays behind')
+
+
 if __name__ == '__main__':
     harness.main()
