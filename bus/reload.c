@@ -2,10 +2,12 @@
 /*
  * One reading at a time. It answers for all who asked before it began; who asks later gets the next one. A reading that
  * does not end, because the system does not say who a user is, is given up after a while: what it finds is dropped, and
- * the next request begins a new one.
+ * the next request begins a new one. There are no more than a few of those; when one comes back after all, the system
+ * answers again, and what was missed is read.
  *
- * Changes to files come in swarms. A reading begins when it has been quiet for a moment, and not at all when
- * another one has begun after the last change.
+ * Changes to files come in swarms. A reading begins when it has been quiet for a moment, or has not been for long, and
+ * not at all when another one has begun after the last change. One watch may stand for several folders: two paths can
+ * lead to the same.
  */
 #include "bus/reload.h"
 
@@ -18,12 +20,17 @@
 #include <unistd.h>
 
 #define PATIENCE_USEC (20u * 1000000)
+#define MAX_GIVEN_UP 2 /* that still hang */
 #define QUIET_USEC (200u * 1000)
-#define WATCHED (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
+#define UNREST_USEC (2u * 1000000)
+#define FOLDER_IS_GONE (IN_DELETE_SELF | IN_MOVE_SELF)
+#define WATCHED \
+        (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | FOLDER_IS_GONE | IN_ONLYDIR)
 
 typedef struct Reading {
         WorkerJob job;
-        Reload *reload; /* borrowed; NULL: it was given up */
+        Reload *reload; /* borrowed: Workers that are freed tell nobody any more */
+        bool given_up;
         char *path;     /* owned */
         Config *config; /* ref; what was read */
         GError *error;  /* owned; or why not */
@@ -37,15 +44,19 @@ struct Reload {
         Reading *reading;   /* borrowed; NULL: nothing is being read */
         GArray *now, *next; /* owned; of CallRef, for this reading and the one after it */
         bool wants_another;
+        bool missed;         /* the last reading was given up, or could not begin */
+        unsigned n_given_up; /* readings that have not come back */
         LoopTimer patience;
         int inotify_fd; /* owned; -1: the kernel gave none */
         LoopSource source;
         LoopTimer quiet;
+        uint64_t restless_since; /* while that is armed: the first of the changes */
         GHashTable *folders; /* owned; path -> watch */
         Config *watched;     /* ref; NULL: none yet */
 };
 
 static void begin(Reload *reload);
+static void it_is_quiet(LoopTimer *timer);
 
 /* --- reading --- */
 
@@ -89,19 +100,38 @@ static void reading_free(Reading *reading) {
         g_free(reading);
 }
 
+static void try_later(Reload *reload) {
+        if (!reload->reading)
+                loop_arm(reload->loop, &reload->quiet,
+                         loop_now_usec(reload->loop) + PATIENCE_USEC, it_is_quiet);
+}
+
+static void came_back(Reload *reload) {
+        reload->n_given_up--;
+        if (reload->missed && !reload->reading)
+                begin(reload);
+}
+
 static void was_read(WorkerJob *job) {
         Reading *reading = CONTAINER_OF(job, Reading, job);
 
-        if (reading->reload)
+        if (reading->given_up)
+                came_back(reading->reload);
+        else
                 end(reading->reload, reading->config,
                     reading->error ? reading->error->message : NULL);
+        /* which says nothing about the files */
+        if (g_error_matches(reading->error, CONFIG_ERROR, CONFIG_ERROR_SHORTAGE))
+                try_later(reading->reload);
         reading_free(reading);
 }
 
 static void give_up(LoopTimer *timer) {
         Reload *reload = CONTAINER_OF(timer, Reload, patience);
 
-        reload->reading->reload = NULL;
+        reload->reading->given_up = true;
+        reload->n_given_up++;
+        reload->missed = true;
         end(reload, NULL,
             "it could not be read in time; perhaps the system does not say who its users are");
 }
@@ -122,8 +152,26 @@ static void drain(Reload *reload,
         }
 }
 
+static bool start_reading(Reload *reload) {
+        Reading *reading;
+
+        if (reload->n_given_up >= MAX_GIVEN_UP)
+                return false;
+        reading = g_new0(Reading, 1);
+        reading->job = (WorkerJob){ .work = read_config, .done = was_read };
+        reading->reload = reload;
+        reading->path = g_strdup(reload->path);
+        if (!workers_start(reload->workers, &reading->job)) {
+                reading_free(reading);
+                return false;
+        }
+        reload->reading = reading;
+        loop_arm(reload->loop, &reload->patience, loop_now_usec(reload->loop) + PATIENCE_USEC,
+                 give_up);
+        return true;
+}
+
 static void begin(Reload *reload) {
-        Reading *reading = g_new0(Reading, 1);
         GArray *now = reload->now;
 
         reload->wants_another = false;
@@ -133,17 +181,13 @@ static void begin(Reload *reload) {
         drain(reload, NULL);
         loop_disarm(&reload->quiet);
         notify_reloading();
-        reading->job = (WorkerJob){ .work = read_config, .done = was_read };
-        reading->reload = reload;
-        reading->path = g_strdup(reload->path);
-        if (!workers_start(reload->workers, &reading->job)) {
-                reading_free(reading);
-                end(reload, NULL, "too much is waiting for the system already");
+        reload->missed = !start_reading(reload);
+        if (!reload->missed)
                 return;
-        }
-        reload->reading = reading;
-        loop_arm(reload->loop, &reload->patience, loop_now_usec(reload->loop) + PATIENCE_USEC,
-                 give_up);
+        end(reload, NULL, "too much is waiting for the system already");
+        /* nobody comes back who could remind us */
+        if (reload->n_given_up == 0)
+                try_later(reload);
 }
 
 void reload_request(Reload *reload, const CallRef *call) {
@@ -155,6 +199,10 @@ void reload_request(Reload *reload, const CallRef *call) {
                 begin(reload);
 }
 
+static void it_is_quiet(LoopTimer *timer) {
+        reload_request(CONTAINER_OF(timer, Reload, quiet), NULL);
+}
+
 /* --- watching --- */
 
 static bool is_in(const GPtrArray *texts, const char *text) {
@@ -164,41 +212,43 @@ static bool is_in(const GPtrArray *texts, const char *text) {
         return false;
 }
 
-static const char *find_folder(const Reload *reload, int watch) {
-        GHashTableIter at;
-        void *path, *number;
+static bool is_ours_in(const Reload *reload, const char *folder, const char *name) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
 
-        g_hash_table_iter_init(&at, reload->folders);
-        while (g_hash_table_iter_next(&at, &path, &number))
-                if (GPOINTER_TO_INT(number) == watch)
-                        return path;
-        return NULL;
-}
-
-static bool is_ours(const Reload *reload, const struct inotify_event *event) {
-        const char *folder = find_folder(reload, event->wd);
-        g_autofree char *path = NULL;
-
-        /* the kernel could not keep up: anything may have changed */
-        if (event->mask & IN_Q_OVERFLOW)
-                return true;
-        if (!folder || event->len == 0)
-                return false;
-        path = g_build_filename(folder, event->name, NULL);
         if (is_in(reload->watched->files, path))
                 return true;
         return is_in(reload->watched->config_dirs, folder) &&
                (g_str_has_suffix(path, ".conf") || g_str_has_suffix(path, ".rules"));
 }
 
-static void it_is_quiet(LoopTimer *timer) {
-        reload_request(CONTAINER_OF(timer, Reload, quiet), NULL);
+static bool is_ours(const Reload *reload, const struct inotify_event *event) {
+        GHashTableIter at;
+        void *folder, *watch;
+
+        /* what was lost may have been anything */
+        if (event->mask & IN_Q_OVERFLOW)
+                return true;
+        g_hash_table_iter_init(&at, reload->folders);
+        while (g_hash_table_iter_next(&at, &folder, &watch)) {
+                if (GPOINTER_TO_INT(watch) != event->wd)
+                        continue;
+                if (event->mask & FOLDER_IS_GONE)
+                        return true;
+                if (event->len > 0 && is_ours_in(reload, folder, event->name))
+                        return true;
+        }
+        return false;
 }
 
 static void has_changed(Reload *reload, const struct inotify_event *event) {
-        if (is_ours(reload, event))
-                loop_arm(reload->loop, &reload->quiet, loop_now_usec(reload->loop) + QUIET_USEC,
-                         it_is_quiet);
+        uint64_t now = loop_now_usec(reload->loop);
+
+        if (!is_ours(reload, event))
+                return;
+        if (!list_is_linked(&reload->quiet.node))
+                reload->restless_since = now;
+        loop_arm(reload->loop, &reload->quiet,
+                 MIN(now + QUIET_USEC, reload->restless_since + UNREST_USEC), it_is_quiet);
 }
 
 static void inotify_ready(LoopSource *source, G_GNUC_UNUSED uint32_t events) {
@@ -212,13 +262,18 @@ static void watch_folder(Reload *reload, GHashTable *folders, const char *path) 
                 g_hash_table_insert(folders, g_strdup(path), GINT_TO_POINTER(watch));
 }
 
+static gboolean is_watch_of(void *path G_GNUC_UNUSED, void *one, void *other) {
+        return one == other;
+}
+
+/* The watch of a folder that is left out may be that of one which stays. */
 static void forget_folders(Reload *reload, GHashTable *but) {
         GHashTableIter at;
-        void *path, *watch;
+        void *watch;
 
         g_hash_table_iter_init(&at, reload->folders);
-        while (g_hash_table_iter_next(&at, &path, &watch))
-                if (!g_hash_table_contains(but, path))
+        while (g_hash_table_iter_next(&at, NULL, &watch))
+                if (!g_hash_table_find(but, is_watch_of, watch))
                         inotify_rm_watch(reload->inotify_fd, GPOINTER_TO_INT(watch));
         g_hash_table_unref(reload->folders);
         reload->folders = g_hash_table_ref(but);

@@ -337,5 +337,63 @@ def many_reloads(t):
     t.true(bus.log().count('was read again') < 20, 'one reading answers for many')
 
 
+def fill_queue(folder):
+    """More changes of files that mean nothing than the kernel keeps for who does not read them."""
+    with open('/proc/sys/fs/inotify/max_queued_events', encoding='ascii') as limit:
+        n_events = int(limit.read())
+    if n_events > 100000:
+        raise harness.Skip(f'the kernel keeps {n_events} events')
+    names = [os.path.join(folder, name) for name in ('noise-a', 'noise-b')]
+    with open(names[0], 'w', encoding='utf-8'):
+        pass
+    for i in range(n_events // 2 + 1):
+        os.rename(names[i % 2], names[1 - i % 2])
+
+
+@test('config-life/changes are noticed when the kernel has lost them')
+def overflow(t):
+    services = t.path('services')
+    os.mkdir(services)
+    bus = t.bus(servicedir=services)
+    connection = t.connect(bus)
+    connection.add_match("member='ActivatableServicesChanged'")
+    bus.process.send_signal(signal.SIGSTOP)
+    try:
+        fill_queue(bus.directory)
+        reconfigure(bus, servicedir=services, extra='  ' + policy(DENY.format('GetId')))
+        fill_queue(services)
+        add_service(services, 'com.example.New')
+    finally:
+        bus.process.send_signal(signal.SIGCONT)
+    t.true(harness.wait_until(lambda: not may(connection)), 'the configuration')
+    connection.wait_signal('ActivatableServicesChanged')
+    t.equal(activatable(connection), ['com.example.New'])
+
+
+@test('config-life/two names of one folder')
+def aliases(t):
+    folder, element = include(t, ('a.conf', []))
+    alias, other = t.path('alias.d'), t.path('other.d')
+    os.symlink(folder, alias)
+    bus = t.bus(extra=element + f'  <includedir>{alias}</includedir>\n')
+    connection = t.connect(bus)
+    for left, member in ((folder, 'GetId'), (alias, 'ListNames')):
+        reconfigure(bus, extra=f'  <includedir>{left}</includedir>\n')
+        t.returned(connection.bus('ReloadConfig'))
+        write(folder + '/b.conf', policy(DENY.format(member)))
+        t.true(harness.wait_until(lambda m=member: not may(connection, m)), f'below {left}')
+    reconfigure(bus, extra=f'  <includedir>{alias}</includedir>\n'
+                f'  <include ignore_missing="yes">{folder}/later.txt</include>\n')
+    t.returned(connection.bus('ReloadConfig'))
+    write(folder + '/later.txt', policy(DENY.format('ListActivatableNames')))
+    t.true(harness.wait_until(lambda: not may(connection, 'ListActivatableNames')),
+           'what only one of the names has')
+    os.rename(folder, other)
+    os.mkdir(folder)
+    t.true(harness.wait_until(lambda: may(connection, 'ListNames')), 'another folder is there')
+    write(folder + '/c.conf', policy(DENY.format('GetId')))
+    t.true(harness.wait_until(lambda: not may(connection)), 'and is watched')
+
+
 if __name__ == '__main__':
     harness.main()
