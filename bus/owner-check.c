@@ -2,7 +2,7 @@
 /*
  * One look-up at a time, about the users of all requests that wait when it begins; who comes later
  * waits for the next one. One that does not end is given up after a while: who waits for it is
- * refused, and the next one begins.
+ * refused, and the next one begins, unless too many hang: then they are refused at once.
  *
  *      RequestName -> parked, caller held -> look-up -> the same call again, with the answer
  *
@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define PATIENCE_USEC (20u * 1000000)
+#define MAX_GIVEN_UP 2 /* that still hang */
 
 typedef struct OwnerRequest OwnerRequest;
 typedef struct OwnerLookup OwnerLookup;
@@ -37,13 +38,15 @@ struct OwnerCheck {
         ListNode waiting;     /* OwnerRequest.node; came after the running look-up began */
         ListNode asked;       /* OwnerRequest.node; the running one answers them */
         OwnerLookup *running; /* borrowed; NULL: none */
+        unsigned n_given_up;  /* look-ups that have not come back */
         LoopTimer patience;
         char *rule; /* owned; text of the last denial, for its verdict */
 };
 
 struct OwnerLookup {
         WorkerJob job;
-        OwnerCheck *check;   /* borrowed; NULL: it was given up */
+        OwnerCheck *check;   /* borrowed: Workers that are freed tell nobody any more */
+        bool given_up;
         GPtrArray *accounts; /* owned; of PolicyAccount *, each user once */
 };
 
@@ -63,8 +66,6 @@ void owner_check_free(OwnerCheck *check) {
         if (!check)
                 return;
         g_assert(list_is_empty(&check->waiting) && list_is_empty(&check->asked));
-        if (check->running)
-                check->running->check = NULL;
         loop_disarm(&check->patience);
         g_free(check->rule);
         g_free(check);
@@ -174,7 +175,9 @@ static void end(OwnerCheck *check, const OwnerLookup *lookup) {
 static void looked_up(WorkerJob *job) {
         OwnerLookup *lookup = CONTAINER_OF(job, OwnerLookup, job);
 
-        if (lookup->check)
+        if (lookup->given_up)
+                lookup->check->n_given_up--;
+        else
                 end(lookup->check, lookup);
         lookup_free(lookup);
 }
@@ -182,7 +185,8 @@ static void looked_up(WorkerJob *job) {
 static void give_up(LoopTimer *timer) {
         OwnerCheck *check = CONTAINER_OF(timer, OwnerCheck, patience);
 
-        check->running->check = NULL;
+        check->running->given_up = true;
+        check->n_given_up++;
         end(check, NULL);
 }
 
@@ -213,7 +217,8 @@ static void begin(OwnerCheck *check) {
         if (check->running || list_is_empty(&check->waiting))
                 return;
         lookup = take_waiting(check);
-        if (workers_start(check->workers, &lookup->job)) {
+        if (check->n_given_up < MAX_GIVEN_UP &&
+            workers_start(check->workers, &lookup->job)) {
                 check->running = lookup;
                 loop_arm(check->bus->loop, &check->patience,
                          loop_now_usec(check->bus->loop) + PATIENCE_USEC, give_up);
@@ -251,7 +256,7 @@ OwnerAnswer owner_check_ask(OwnerCheck *check, Connection *caller, WireString na
                 begin(check);
                 return OWNER_LATER;
         }
-        if (request->timed_out)
+        if (request->timed_out || request->account.answer != POLICY_ANSWER_GIVEN)
                 return OWNER_UNKNOWN;
         if (request->account.known && request->account.id == caller->identity->uid)
                 return OWNER_ALLOWED;

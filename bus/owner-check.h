@@ -17,7 +17,7 @@ typedef struct OwnerCheck OwnerCheck;
 typedef enum OwnerAnswer {
         OWNER_ALLOWED,
         OWNER_DENIED,
-        OWNER_UNKNOWN, /* the system did not say in time who the user is */
+        OWNER_UNKNOWN, /* the system did not say, or not in time, who the user is */
         OWNER_BUSY,    /* more is waiting than a limit allows */
         OWNER_LATER,   /* the request is parked, and comes once more as a driver message */
 } OwnerAnswer;

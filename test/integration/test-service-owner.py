@@ -186,6 +186,19 @@ def hanging(t):
     t.equal(t.returned(waiting.wait_reply(serial)), (1,), 'the answer has come')
 
 
+@test('service-owner/a system that fails is no answer')
+def failing(t):
+    accounts = Accounts(t)
+    folder = t.path('services')
+    service_file(folder, 'dyn')
+    bus = start(t, accounts, CHECK, servicedir=folder)
+    connection = connect(t, bus)
+    accounts.set('fail dyn 5', f'user dyn {UID}')
+    t.failed(request(connection), 'Failed')
+    accounts.set(f'user dyn {UID}')
+    t.equal(t.returned(request(connection)), (1,))
+
+
 @test('service-owner/a bus that ends while the system is asked')
 def ends(t):
     accounts = Accounts(t)
