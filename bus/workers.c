@@ -14,8 +14,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Look-ups and readings bound themselves, and together stay below: neither takes the other's place. */
-#define MAX_AT_WORK 12
+/*
+ * Who gives out jobs bounds his own, and all of them together stay below: 8 look-ups of who connects, 3 readings of the
+ * configuration, 3 look-ups of owners. None takes another's place.
+ */
+#define MAX_AT_WORK 16
 
 /* What threads share with the loop. It outlives the Workers when threads do. */
 typedef struct Desk {

@@ -5,9 +5,10 @@
 #include "test/unit/slow-system.h"
 
 #include <glib/gstdio.h>
+#include <sys/resource.h>
 
 #define LONGER_THAN_PATIENCE 60
-#define MANY 20
+#define MANY 30
 
 typedef struct Fixture {
         Loop *loop;
@@ -92,14 +93,14 @@ static void is_done(WorkerJob *job G_GNUC_UNUSED) {
 }
 
 static void test_few_given_up(void) {
-        WorkerJob jobs[8];
+        WorkerJob jobs[11];
         Fixture fixture;
         unsigned n_asked;
 
         set_up(&fixture);
         n_asked = ask_in_vain(&fixture);
         g_assert_cmpuint(n_asked, <=, 3);
-        /* as many as there may be look-ups still find a worker */
+        /* as many as there may be look-ups, of both kinds, still find a worker */
         for (size_t i = 0; i < G_N_ELEMENTS(jobs); i++) {
                 jobs[i] = (WorkerJob){ .work = nothing, .done = is_done };
                 g_assert_true(workers_start(fixture.workers, &jobs[i]));
@@ -135,9 +136,29 @@ static void test_all_answered(void) {
         tear_down(&fixture);
 }
 
+/* That a file could not be opened for want of descriptors says nothing about it. */
+static void test_shortage(void) {
+        struct rlimit before, none;
+        Fixture fixture;
+
+        set_up(&fixture);
+        g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+        none = (struct rlimit){ 0, before.rlim_max };
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &none), ==, 0);
+        ask(&fixture, 1);
+        wait_answered(&fixture, 1);
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+        g_assert_cmpuint(fixture.n_failed, ==, 1);
+        slow_system_put_clock_forward(LONGER_THAN_PATIENCE);
+        while (fixture.n_applied == 0)
+                g_assert_cmpint(loop_turn(fixture.loop), ==, 0);
+        tear_down(&fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/reload/few-given-up", test_few_given_up);
         g_test_add_func("/bus/reload/all-answered", test_all_answered);
+        g_test_add_func("/bus/reload/shortage", test_shortage);
         return g_test_run();
 }
