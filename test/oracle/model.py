@@ -46,6 +46,9 @@ def allows(flags, path, interface, need, message):
             covers_interface(interface, message['interface'], message['member']))
 
 
+WAITS = 'waits for its service'          # what unicast() says of a message that starts one
+
+
 class Peer:
     """A connection."""
 
@@ -72,11 +75,13 @@ class Server:
 class Model:
     """The whole bus."""
 
-    def __init__(self, activatable=None):
+    def __init__(self, activatable=None, xml=None):
         self.peers = {}                 # unique name to Peer
         self.queues = {}                # well-known name to list of [Peer, flags], the owner first
         self.claims = []                # (Peer, name) in the order in which they were made
         self.activatable = activatable or {}    # name to opt-ins of its service file
+        self.waiting = {}               # name to what waits for its owner, in order
+        self.xml = xml                  # the other layer; None: allows all
         self.calls = []                 # open ones: (caller, callee, serial)
 
     # Names
@@ -87,13 +92,17 @@ class Model:
         queue = self.queues.get(name)
         return queue[0][0] if queue else None
 
+    def claims_of(self, peer):
+        """All names that it owns or waits for."""
+        return [peer.unique] + [name for owner, name in self.claims if owner is peer]
+
     def names_of(self, peer):
         """All names that it owns; queued ones do not count."""
         return [peer.unique] + [name for name, queue in self.queues.items() if queue[0][0] is peer]
 
     def request_name(self, peer, name, flags):
         """(answer or None for AccessDenied, changes)"""
-        if peer.server and not self.may_own(peer, name):
+        if peer.server and not self.may_own(peer, name) or self.xml and not self.xml.may_own(name):
             return None, []
         queue = self.queues.get(name)
         if not queue:
@@ -246,10 +255,23 @@ class Model:
                    for opt_in in self.opt_ins(server, other, names))
 
     def unicast(self, sender, message):
-        """(receiver or None, error of the bus or None, whether it is a denial)"""
+        """(receiver, WAITS or None, error of the bus or None, whether it is a denial)"""
+        receiver, error, denied = self.by_containers(sender, message)
+        if receiver is None or self.xml is None:
+            return receiver, error, denied
+        peer = None if receiver == WAITS else receiver
+        if self.xml.allows(sender, peer, message):
+            return receiver, error, denied
+        contained = sender.server or peer and peer.server
+        return None, ERROR + 'AccessDenied', bool(contained)
+
+    def by_containers(self, sender, message):
+        """The same, as far as containers are concerned."""
         destination = message['destination']
         receiver = self.owner_of(destination)
         unowned = ERROR + ('NameHasNoOwner' if message['no_auto_start'] else 'ServiceUnknown')
+        if receiver is None and destination in self.activatable and not message['no_auto_start']:
+            return self.start_by(sender, message, unowned)
         if receiver is None:
             return None, unowned, False
         if not sender.server:
@@ -268,6 +290,28 @@ class Model:
             return receiver, None, False
         visible = self.sees_name(sender, destination)
         return self.denied(sender, receiver, ERROR + 'AccessDenied' if visible else unowned)
+
+    def start_by(self, sender, message, unowned):
+        """A message to a name that nobody has, but that can be started."""
+        destination = message['destination']
+        need = CALL | (FDS if message['fds'] else 0)
+        if not sender.server or sender.server.unrestricted or \
+                self.matches(sender.server, None, [destination], need, message):
+            return WAITS, None, False
+        visible = self.sees_name(sender, destination)
+        return self.denied(sender, WAITS, ERROR + 'AccessDenied' if visible else unowned)
+
+    def start_service(self, peer, name):
+        """(1 started when it has an owner, 2 runs already, or an error; whether it is a denial)"""
+        if name not in self.activatable or not self.sees_name(peer, name):
+            return ERROR + 'ServiceUnknown', False
+        if self.owner_of(name):
+            return 2, False
+        if not peer.server or peer.server.unrestricted or \
+                any(rule[0] & CALL and rule_covers_name(rule, name) for rule in peer.server.rules) \
+                or any(flags & CALL for flags, _, _ in self.opt_ins(peer.server, None, [name])):
+            return 1, False
+        return (1 if peer.server.permissive else ERROR + 'AccessDenied'), True
 
     def denied(self, sender, receiver, error):
         """What is denied, or with Permissive would have been."""
@@ -292,7 +336,11 @@ class Model:
                     return False, False
                 reported = True
         if message['fds'] and not self.may_send_fds(sender, receiver):
-            return sender.server.permissive, True
+            if not sender.server.permissive:
+                return False, True
+            reported = True
+        if self.xml and not self.xml.allows(sender, receiver, message):
+            return False, bool(sender.server or receiver.server)
         return True, reported
 
     def asked_for(self, sender, receiver):
@@ -306,9 +354,12 @@ class Model:
         if call not in self.calls:
             return 'dropped', True
         self.calls.remove(call)
-        if message['fds'] and not self.may_send_fds(sender, receiver):
-            return ('delivered' if sender.server.permissive else 'denied'), True
-        return 'delivered', False
+        reported = bool(message['fds']) and not self.may_send_fds(sender, receiver)
+        if reported and not sender.server.permissive:
+            return 'denied', True
+        if self.xml and not self.xml.allows(sender, receiver, message):
+            return 'denied', True
+        return 'delivered', reported
 
     # Connections
 
@@ -337,6 +388,8 @@ class Model:
         changes.append((peer.unique, peer.unique, ''))
         for other in self.peers.values():
             other.seen.discard(peer)
+        for name, waiters in self.waiting.items():
+            self.waiting[name] = [waiter for waiter in waiters if waiter.sender is not peer]
         unanswered = [call for call in self.calls if call[1] is peer]
         self.calls = [call for call in self.calls if peer not in call[:2]]
         return changes, unanswered

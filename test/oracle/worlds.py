@@ -13,33 +13,22 @@ import os
 import random
 
 import rawbus
-from model import (BUS, CALL, ERROR, FDS, NAMESPACE, OWN, RECEIVE, SEE, SUBTREE, Model, Server)
-
-CONTAINERS = 'org.freedesktop.DBus.Containers1'
-NAMES = ('com.ex', 'com.ex.A', 'com.ex.AB', 'com.ex.A.B', 'com.ex.A.B.C', 'org.q', 'org.q.Z')
-SERVICES = ('com.ex.A', 'org.q.Z')              # those with a service file that opts in
-PATHS = ('/', '/a', '/a/b', '/ab', '/a/b/c', '/b')
-INTERFACES = ('a.b', 'a.b.C', 'a.b.C.D', 'a.bc', 'x.y')
-RULE_INTERFACES = ('', '', '', 'a.b', 'a.b.C', 'a.b.*', 'a.*', 'a.b.C.M', 'x.y.M', 'a.b.M', 'a.bc')
-MEMBERS = ('C', 'D', 'M')
-NO_NAMES = (':1.999999999', 'com.ex.Nobody')
-
-SERVICE_FILES = {
-    'com.ex.A': ('call a.b.* @/a/*;receive', [(CALL | SUBTREE, '/a', 'a.b.*'),
-                                               (RECEIVE | SUBTREE, '/', '')]),
-    'org.q.Z': ('call+receive x.y @/b fds', [(CALL | RECEIVE | FDS, '/b', 'x.y')]),
-}
+import xmlrules
+from model import BUS, CALL, ERROR, FDS, NAMESPACE, OWN, RECEIVE, SEE, SUBTREE, WAITS, Model, Server
+from scenery import (CONTAINERS, INTERFACES, KIND_NAMES, MEMBERS, NAMES, NO_NAMES, PATHS,
+                     RULE_INTERFACES, SERVICE_FILES, STARTED)
 
 
 class Mismatch(Exception):
     """The bus and the model do not agree."""
 
 
-def write_service_files(folder):
-    for name, (text, _) in SERVICE_FILES.items():
-        with open(os.path.join(folder, f'{name}.service'), 'w', encoding='utf-8') as out:
-            out.write(f'[D-BUS Service]\nName={name}\nExec=/bin/false\n'
-                      f'X-Containers-Allow={text}\n')
+class Waiter:
+    """Something of a player's that waits for a service: a message, or without one the answer of
+    StartServiceByName."""
+
+    def __init__(self, sender, serial, **message):
+        self.sender, self.serial, self.message = sender, serial, message
 
 
 class Player:
@@ -54,12 +43,14 @@ class Player:
 class World:
     """One world; play() runs it to its end."""
 
-    def __init__(self, bus, seed, opt_in_files=False, unrestricted=False):
+    def __init__(self, bus, seed, opt_in_files=False, unrestricted=False, xml=None):
         self.bus = bus
         self.random = random.Random(seed)
         self.unrestricted = unrestricted
         self.model = Model({name: opt_ins for name, (_, opt_ins) in SERVICE_FILES.items()}
                            if opt_in_files else {})
+        if xml is not None:
+            self.model.xml = xmlrules.Xml(xml, self.model.claims_of)
         self.players = []
         self.servers = []
         self.by_peer = {}
@@ -82,11 +73,16 @@ class World:
         pick = self.random.randrange(20)
         if pick == 0:
             return self.random.choice(NO_NAMES)
+        if pick < 6 and self.model.activatable:
+            return self.random.choice(sorted(self.model.activatable))
         if pick < 9:
             return self.random.choice(NAMES)
         return self.random.choice(self.players).peer.unique
 
     def any_rule(self):
+        if self.model.activatable and self.chance(30):      # what lets a container start something
+            return (self.random.choice((CALL, CALL | FDS, CALL | RECEIVE)) | SUBTREE,
+                    self.random.choice(sorted(self.model.activatable)), '/', '')
         flags = 0
         for flag in (SEE, CALL, RECEIVE, OWN):
             flags |= flag if self.chance(35) else 0
@@ -197,6 +193,8 @@ class World:
             return ('message', message.body[0], message.sender, n_fds, message.container)
         if message.kind == rawbus.ERROR:
             return ('error', message.reply_serial, message.error)
+        if message.kind == rawbus.RETURN:
+            return ('answer', message.reply_serial, *message.body)
         if message.kind == rawbus.SIGNAL and message.member == 'NameOwnerChanged':
             return ('change', *message.body)
         return None
@@ -243,32 +241,50 @@ class World:
                 'member': self.random.choice(MEMBERS)}
 
     def send_unicast(self, player):
+        """One message to a name, which may have to be started first."""
         kind = rawbus.CALL if self.chance(70) else rawbus.SIGNAL
         fields = {**self.headers(kind), 'destination': self.any_name()}
-        owned = self.model.owner_of(fields['destination'])
-        facts = {**fields, 'fds': self.random.choice((0, 0, 0, 1, 2)),
+        unowned = sorted(name for name in self.model.activatable if not self.model.owner_of(name))
+        if unowned and self.chance(40):
+            fields['destination'] = self.random.choice(unowned)
+        facts = {**fields, 'kind': KIND_NAMES[kind], 'fds': self.random.choice((0, 0, 0, 1, 2)),
                  'no_reply': kind == rawbus.CALL and self.chance(20),
-                 # nothing is started here
-                 'no_auto_start': self.chance(30) or (not owned and fields['destination']
-                                                      in self.model.activatable)}
-        receiver, error, denied = self.model.unicast(player.peer, facts)
+                 'no_auto_start': self.chance(30)}
         serial = self.post(player, kind, fields, facts)
+        wants_reply = kind == rawbus.CALL and not facts['no_reply']
+        self.decide(Waiter(player.peer, serial, tag=self.tag, wants_reply=wants_reply, **facts))
+
+    def decide(self, waiter):
+        """What becomes of a message to a name, sent now or kept until now."""
+        message, sender = waiter.message, waiter.sender
+        receiver, error, denied = self.model.unicast(sender, message)
         self.decisions += 1
         self.denials += denied
-        wants_reply = kind == rawbus.CALL and not facts['no_reply']
-        if receiver:
-            self.expect_message(receiver, self.tag, player.peer, facts['fds'])
-            self.model.delivered(player.peer, receiver)
-            if wants_reply:
-                self.model.calls.append((player.peer, receiver, serial))
+        if receiver == WAITS:
+            self.model.waiting.setdefault(message['destination'], []).append(waiter)
+        elif receiver:
+            self.expect_message(receiver, message['tag'], sender, message['fds'])
+            self.model.delivered(sender, receiver)
+            if message['wants_reply']:
+                self.model.calls.append((sender, receiver, waiter.serial))
                 if receiver in self.by_peer:
-                    self.by_peer[receiver].received.append((player.peer, serial))
-        elif wants_reply or not player.peer.server:
-            self.expect(player.peer, ('error', serial, error))
+                    self.by_peer[receiver].received.append((sender, waiter.serial))
+        elif message['wants_reply'] or not sender.server:
+            self.expect(sender, ('error', waiter.serial, error))
+
+    def name_is_owned(self, name):
+        """Who waited for it is served: first those who asked for the start alone."""
+        waiters = self.model.waiting.pop(name, [])
+        for waiter in waiters:
+            if not waiter.message:
+                self.expect(waiter.sender, ('answer', waiter.serial, STARTED))
+        for waiter in waiters:
+            if waiter.message:
+                self.decide(waiter)
 
     def send_broadcast(self, player):
         fields = self.headers(rawbus.SIGNAL)
-        facts = {**fields, 'fds': self.random.choice((0, 0, 1))}
+        facts = {**fields, 'kind': 'signal', 'fds': self.random.choice((0, 0, 1))}
         self.post(player, rawbus.SIGNAL, fields, facts)
         for other in self.players:
             reaches, denied = self.model.broadcast(player.peer, other.peer, facts)
@@ -287,7 +303,10 @@ class World:
                 (caller, player.peer, serial) not in self.model.calls:
             return                      # none of the container layer's business
         kind = self.random.choice((rawbus.RETURN, rawbus.ERROR))
-        facts = {'fds': self.random.choice((0, 0, 1)), 'reply_serial': serial}
+        if self.model.xml and not caller.server and not player.peer.server:
+            kind = rawbus.RETURN        # nor is it what XML says of the errors of these
+        facts = {'kind': KIND_NAMES[kind], 'fds': self.random.choice((0, 0, 1)),
+                 'reply_serial': serial, 'error': 'com.ex.Error'}
         fields = {'destination': caller.unique, 'reply_serial': serial,
                   'error': 'com.ex.Error' if kind == rawbus.ERROR else None}
         outcome, denied = self.model.answer(player.peer, caller, facts)
@@ -330,6 +349,10 @@ class World:
         for _ in range(self.random.randrange(1, 5)):
             self.random.choice(choices)()
             self.collect(ordered=False)
+        for what in (self.own_service, self.free_service, self.start_service):
+            if self.model.activatable and self.chance(70):
+                what()
+                self.collect(ordered=False)
 
     def changed(self, player, names, apply):
         """Do something to the model and expect what follows."""
@@ -337,33 +360,75 @@ class World:
         answer, changes = apply()
         self.expect_changes(changes, before)
         self.decisions += 1
+        for name, old, _ in changes:
+            if not old:
+                self.name_is_owned(name)
         return answer
 
     def request_name(self):
-        player, name = self.random.choice(self.players), self.random.choice(NAMES)
-        flags = self.random.randrange(8)
+        self.request(self.random.choice(self.players), self.random.choice(NAMES),
+                     self.random.randrange(8))
+
+    def request(self, player, name, flags):
         answer = self.changed(player, [name],
                               lambda: self.model.request_name(player.peer, name, flags))
         self.note(player.peer.unique, 'requests', name, flags)
+        xml = self.model.xml
+        self.count_name_denial(player, name, bool(xml) and not xml.may_own(name))
         self.check_name_answer(player, answer, player.connection.bus('RequestName', 'su', name,
                                                                      flags))
 
     def release_name(self):
-        player, name = self.random.choice(self.players), self.random.choice(NAMES)
+        self.release(self.random.choice(self.players), self.random.choice(NAMES))
+
+    def free_service(self):
+        """So that there is something to start."""
+        owned = sorted(name for name in self.model.activatable if self.model.owner_of(name))
+        if owned:
+            name = self.random.choice(owned)
+            for peer, _ in list(self.model.queues[name]):
+                self.release(self.by_peer[peer], name)
+
+    def own_service(self):
+        """What the program that was started would do."""
+        name = self.random.choice(sorted(self.model.waiting or self.model.activatable))
+        self.request(self.random.choice(self.players), name, self.random.randrange(8))
+
+    def release(self, player, name):
         answer = self.changed(player, [name],
                               lambda: self.model.release_name(player.peer, name))
         self.note(player.peer.unique, 'releases', name)
+        self.count_name_denial(player, name, False)
         self.check_name_answer(player, answer, player.connection.bus('ReleaseName', 's', name))
+
+    def start_service(self):
+        player = self.random.choice(self.players)
+        name = self.random.choice(sorted(self.model.activatable) + list(NAMES))
+        answer, denied = self.model.start_service(player.peer, name)
+        serial = player.connection.send(rawbus.call(BUS, rawbus.BUS_PATH, BUS,
+                                                    'StartServiceByName', 'su', name, 0))
+        self.note(player.peer.unique, 'starts', name)
+        self.decisions += 1
+        self.denials += denied
+        if answer == STARTED:
+            self.model.waiting.setdefault(name, []).append(Waiter(player.peer, serial))
+        elif answer == 2:
+            self.expect(player.peer, ('answer', serial, answer))
+        else:
+            self.expect(player.peer, ('error', serial, answer))
 
     def check_name_answer(self, player, answer, reply):
         got = reply.body[0] if reply.kind == rawbus.RETURN else reply.error
         if got != (ERROR + 'AccessDenied' if answer is None else answer):
             raise Mismatch(f'{player.peer.unique}: got {reply!r}, expected {answer}\n' +
                            '\n'.join(self.history[-20:]))
-        if player.peer.server and not player.peer.server.unrestricted:
-            name = self.history[-1].split()[2]
-            self.denials += not any(rule[0] & OWN and self.covers(rule, name)
-                                    for rule in player.peer.server.rules)
+
+    def count_name_denial(self, player, name, by_xml):
+        """Of a container, by its rules, which with Permissive only report it, or by XML."""
+        server = player.peer.server
+        if server:
+            self.denials += by_xml or not (server.unrestricted or any(
+                rule[0] & OWN and self.covers(rule, name) for rule in server.rules))
 
     @staticmethod
     def covers(rule, name):

@@ -285,7 +285,8 @@ static void test_add_server_rules(void) {
         fake_assert_events(&world.fake, "");
         g_assert_cmpstr(add_rules(&world, world.manager, C0, 3, CONTAINER_RULE_OWN), ==,
                         ERROR_LIMITS_EXCEEDED);
-        fake_assert_events(&world.fake, "limit " CONTAINERS_PATH_PREFIX "0 max_rules_per_container=5;");
+        fake_assert_events(&world.fake, "limit " CONTAINERS_PATH_PREFIX
+                                        "0 max_rules_per_container=5;");
         g_assert_cmpuint(container_rules_get(policy->rules)->len, ==, 3);
         g_assert_null(add_rules(&world, world.manager, C0, 2, CONTAINER_RULE_OWN));
         g_assert_null(add_rules(&world, world.manager, C0, 0, 0));
