@@ -36,8 +36,11 @@
 
 typedef struct Group {
         HashNode node; /* in MatchIndex.senders, under the name's hash; unused in the root */
-        unsigned n_shapes, n_allocated;
-        MatchShape *shapes; /* owned */
+        unsigned n_shapes, n_allocated; /* none allocated: there is the one inside */
+        union {
+                MatchShape *shapes; /* owned */
+                MatchShape inside;  /* nearly all senders have rules of one shape */
+        };
 } Group;
 
 struct MatchIndex {
@@ -53,6 +56,15 @@ struct MatchIndex {
         uint32_t n_by_last_arg[MATCH_RULE_MAX_ARG + 1];
 };
 
+static MatchShape *group_shapes(Group *group) {
+        return group->n_allocated > 0 ? group->shapes : &group->inside;
+}
+
+static void free_shapes(Group *group) {
+        if (group->n_allocated > 0)
+                g_free(group->shapes);
+}
+
 MatchIndex *match_index_new(void) {
         MatchIndex *index = g_new0(MatchIndex, 1);
 
@@ -66,7 +78,7 @@ void match_index_free(MatchIndex *index) {
         hash_table_clear(&index->by_key);
         hash_table_clear(&index->by_equality);
         hash_table_clear(&index->senders);
-        g_free(index->root.shapes);
+        free_shapes(&index->root);
         g_ptr_array_unref(index->found);
         g_free(index);
 }
@@ -101,27 +113,36 @@ static Group *get_group(MatchIndex *index, const MatchRule *rule) {
         return group;
 }
 
-static MatchShape *find_shape(const Group *group, const MatchShape *wanted) {
+static MatchShape *find_shape(Group *group, const MatchShape *wanted) {
+        MatchShape *shapes = group_shapes(group);
+
         for (unsigned i = 0; i < group->n_shapes; i++)
-                if (match_shape_equal(&group->shapes[i], wanted))
-                        return &group->shapes[i];
+                if (match_shape_equal(&shapes[i], wanted))
+                        return &shapes[i];
         return NULL;
 }
 
 static MatchShape *add_shape(Group *group, const MatchShape *shape) {
-        if (group->n_shapes == group->n_allocated) {
-                group->n_allocated = MAX(2, group->n_allocated * 2);
-                group->shapes = g_renew(MatchShape, group->shapes, group->n_allocated);
+        unsigned n_room = MAX(group->n_allocated, 1);
+        MatchShape *shapes = group_shapes(group);
+
+        if (group->n_shapes == n_room) {
+                shapes = g_renew(MatchShape, group->n_allocated > 0 ? shapes : NULL, n_room * 2);
+                if (group->n_allocated == 0)
+                        shapes[0] = group->inside;
+                group->shapes = shapes;
+                group->n_allocated = n_room * 2;
         }
-        group->shapes[group->n_shapes] = *shape;
-        return &group->shapes[group->n_shapes++];
+        shapes[group->n_shapes] = *shape;
+        return &shapes[group->n_shapes++];
 }
 
-static bool has_room_for_arg_shape(const Group *group) {
+static bool has_room_for_arg_shape(Group *group) {
+        const MatchShape *shapes = group_shapes(group);
         unsigned n = 0;
 
         for (unsigned i = 0; i < group->n_shapes; i++)
-                n += group->shapes[i].arg > 0;
+                n += shapes[i].arg > 0;
         return n < MAX_ARG_SHAPES;
 }
 
@@ -161,11 +182,11 @@ static void drop_from_shape(MatchIndex *index, const MatchRule *rule) {
         shape = find_shape(group, &filed);
         if (--shape->n_rules > 0)
                 return;
-        *shape = group->shapes[--group->n_shapes];
+        *shape = group_shapes(group)[--group->n_shapes];
         if (group->n_shapes > 0 || group == &index->root)
                 return;
         hash_table_remove(&index->senders, &group->node);
-        g_free(group->shapes);
+        free_shapes(group);
         g_free(group);
 }
 
@@ -584,9 +605,9 @@ static void find_in_shape(Lookup *lookup, const MatchShape *shape) {
                 probe_destinations(lookup, shape, hash_combine(key, starts[i]));
 }
 
-static void find_in_group(Lookup *lookup, const Group *group) {
+static void find_in_group(Lookup *lookup, Group *group) {
         for (unsigned i = 0; i < group->n_shapes; i++)
-                find_in_shape(lookup, &group->shapes[i]);
+                find_in_shape(lookup, &group_shapes(group)[i]);
 }
 
 /* Appends the owners to index->found, each once. */
