@@ -530,6 +530,8 @@ static void connection_free(Connection *connection) {
         list_remove(&connection->all);
         name_owner_clear(&connection->names);
         identity_detach(connection->identity);
+        if (connection->instance)
+                traffic_add(&connection->instance->past_traffic, &connection->transport.traffic);
         transport_clear(&connection->transport);
         quota_clear(&connection->quota);
         g_clear_pointer(&connection->subject.snapshot, policy_snapshot_unref);

@@ -66,7 +66,9 @@ static void write_log(Bus *bus, LogRate *rate, const Denial *denial, bool allowe
         log_record_submit(record);
 }
 
-static void emit(Bus *bus, const Instance *instance, const Denial *denial) {
+static void emit(Bus *bus, Instance *instance, const Denial *denial) {
+        if (instance)
+                denial_history_add(&instance->denials, denial);
         if (instance && instance->state != INSTANCE_REMOVED)
                 containers_emit_denied(bus->registry, instance, denial);
 }

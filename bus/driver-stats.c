@@ -9,6 +9,7 @@
 #include "bus/driver-stats.h"
 
 #include "bus/driver.h"
+#include "containers/registry.h"
 
 #define CLAMP_U32(value) ((uint32_t)MIN((uint64_t)(value), UINT32_MAX))
 
@@ -80,6 +81,70 @@ static bool get_connection_stats(MethodCall *call, void *user) {
         return true;
 }
 
+static Traffic traffic_of(const Instance *instance) {
+        Traffic sum = instance->past_traffic;
+
+        if (!list_is_linked(&instance->connections))
+                return sum;
+        LIST_FOREACH(node, &instance->connections)
+                traffic_add(&sum, &CONTAINER_OF(node, Connection, of_instance)->transport.traffic);
+        return sum;
+}
+
+static void add_traffic(Writer *reply, const Instance *instance) {
+        Traffic traffic = traffic_of(instance);
+
+        writer_add_entry_u64(reply, "MessagesReceived", traffic.n_in_messages);
+        writer_add_entry_u64(reply, "BytesReceived", traffic.n_in_bytes);
+        writer_add_entry_u64(reply, "MessagesSent", traffic.n_out_messages);
+        writer_add_entry_u64(reply, "BytesSent", traffic.n_out_bytes);
+}
+
+/* What was denied is for those who hear of it when it is. */
+static void add_denials(Writer *reply, const Instance *instance, const Connection *caller) {
+        writer_add_entry_u64(reply, "Denials", instance->denials.n_denials);
+        if (!instance_is_managed_by(instance, caller->identity->uid, caller->bus->uid))
+                return;
+        writer_open_struct(reply, "{sv}");
+        writer_add_string(reply, "RecentDenials");
+        writer_open_variant(reply, "a(ssst)");
+        denial_history_write(&instance->denials, reply);
+        writer_close_variant(reply);
+        writer_close_struct(reply);
+}
+
+static void add_quota(Writer *reply, const Quota *quota) {
+        add(reply, "MatchRules", quota->used[QUOTA_MATCHES]);
+        add(reply, "BusNames", quota->used[QUOTA_NAMES]);
+        add(reply, "PendingReplies", quota->used[QUOTA_REPLIES]);
+        add(reply, "IncomingBytes", quota->used[QUOTA_INCOMING_BYTES]);
+        add(reply, "IncomingFDs", quota->used[QUOTA_INCOMING_FDS]);
+        add(reply, "OutgoingBytes", quota->used[QUOTA_OUTGOING_BYTES]);
+        add(reply, "OutgoingFDs", quota->used[QUOTA_OUTGOING_FDS]);
+        add(reply, "PeakOutgoingBytes", quota->peak[QUOTA_OUTGOING_BYTES]);
+}
+
+static bool get_container_stats(MethodCall *call, void *user) {
+        const Instance *instance;
+        const Bus *bus = user;
+        WireString path;
+        size_t mark;
+
+        if (!reader_get_path(&call->body, &path))
+                return method_fail(call, ERROR_INVALID_ARGS, "An object path was expected");
+        instance = registry_find(bus->registry, path);
+        if (!instance)
+                return method_fail(call, ERROR_NOT_CONTAINER, "There is no container server %.*s",
+                                   DRIVER_TEXT(path));
+        mark = writer_open_array(call->reply, "{sv}");
+        add(call->reply, "Connections", instance->n_connections);
+        add_quota(call->reply, &instance->quota);
+        add_traffic(call->reply, instance);
+        add_denials(call->reply, instance, driver_caller(call));
+        writer_close_array(call->reply, mark);
+        return true;
+}
+
 static void write_rule(const MatchRule *rule, void *user) {
         g_autofree char *text = match_rule_to_text(rule);
 
@@ -114,6 +179,7 @@ static bool get_all_match_rules(MethodCall *call, void *user) {
 static const MethodEntry methods[] = {
         { "GetStats", "", "a{sv}", get_stats, METHOD_UNCONTAINED },
         { "GetConnectionStats", "s", "a{sv}", get_connection_stats, METHOD_UNCONTAINED },
+        { "GetContainerStats", "o", "a{sv}", get_container_stats, METHOD_UNCONTAINED },
         { "GetAllMatchRules", "", "a{sas}", get_all_match_rules, METHOD_UNCONTAINED },
         { NULL, NULL, NULL, NULL, 0 },
 };

@@ -73,6 +73,7 @@ void instance_unref(Instance *instance) {
         auto_fd_close(&instance->ready_fd);
         auto_fd_close(&instance->stop_fd);
         metadata_clear(&instance->metadata);
+        denial_history_clear(&instance->denials);
         g_free(instance->type);
         g_free(instance->app_id);
         g_free(instance->instance_id);

@@ -14,6 +14,8 @@
 #include "containers/arguments.h"
 #include "containers/host.h"
 #include "policy/container-policy.h"
+#include "policy/denial-history.h"
+#include "wire/transport.h"
 #include "wire/writer.h"
 
 #include <glib.h>
@@ -48,6 +50,8 @@ struct Instance {
         size_t n_uids;
         ListNode connections;      /* for the host, which makes it a list in listen_add() */
         LogRate denial_rate;       /* for the host */
+        DenialHistory denials;     /* for the host */
+        Traffic past_traffic;      /* for the host; of connections that have gone */
         LogRate refusal_rate;      /* for the host; of connections that it did not accept */
 
         /* for registry.c */

@@ -38,6 +38,7 @@ static const struct {
         { "org.freedesktop.DBus.Containers1", "WithdrawContainers", false },
         { "org.freedesktop.DBus.Debug.Stats", "GetAllMatchRules", false },
         { "org.freedesktop.DBus.Debug.Stats", "GetConnectionStats", false },
+        { "org.freedesktop.DBus.Debug.Stats", "GetContainerStats", false },
         { "org.freedesktop.DBus.Debug.Stats", "GetStats", false },
         { "org.freedesktop.DBus.Monitoring", "BecomeMonitor", false },
         { "org.freedesktop.DBus.Verbose", "DisableVerbose", false },

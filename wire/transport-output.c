@@ -366,6 +366,7 @@ bool transport_append(Transport *transport, const Message *message, const Messag
                       StampForm form, Transport *sender) {
         if (G_UNLIKELY(transport->is_broken))
                 return true;
+        transport->traffic.n_out_messages++;
         if (G_LIKELY(!transport->congested))
                 return append_in_turn(transport, message, stamp, form, sender);
         return append_kept(transport, message, stamp, form, sender);
@@ -434,6 +435,7 @@ static ssize_t send_some(const Transport *transport) {
 
 /* Takes @n sent bytes off the head of the queue; descriptors are gone with the first of them. */
 static void advance(Transport *transport, size_t n) {
+        transport->traffic.n_out_bytes += n;
         while (transport->head && n >= transport->head->n) {
                 n -= transport->head->n;
                 pop_block(transport);

@@ -144,6 +144,7 @@ static TransportResult receive_into(Transport *transport, struct iovec *iov, uns
         /* the kernel ends a read behind descriptors even if there is more */
         transport->is_busy = (size_t)n == n_max || had_fds;
         *ret_n = (size_t)n;
+        transport->traffic.n_in_bytes += (size_t)n;
         return TRANSPORT_OK;
 }
 
@@ -235,6 +236,7 @@ static TransportResult next_large(Transport *transport, Message *ret_message) {
                 return result;
         quota_refund(transport->quota, QUOTA_INCOMING_BYTES, large->n_bytes);
         message.payload = g_steal_pointer(&transport->large);
+        transport->traffic.n_in_messages++;
         *ret_message = message;
         return TRANSPORT_OK;
 }
@@ -255,6 +257,7 @@ TransportResult transport_next(Transport *transport, Message *ret_message) {
                 return TRANSPORT_INVALID;
         transport->window += size;
         transport->n_window -= size;
+        transport->traffic.n_in_messages++;
         return take_fds(transport, ret_message);
 }
 

@@ -44,6 +44,18 @@ bool input_arena_has_room(const InputArena *arena);
 
 typedef struct OutBlock OutBlock;
 
+/* What a transport has carried, authentication included in bytes; for statistics. */
+typedef struct Traffic {
+        uint64_t n_in_messages, n_in_bytes, n_out_messages, n_out_bytes;
+} Traffic;
+
+static inline void traffic_add(Traffic *sum, const Traffic *more) {
+        sum->n_in_messages += more->n_in_messages;
+        sum->n_in_bytes += more->n_in_bytes;
+        sum->n_out_messages += more->n_out_messages;
+        sum->n_out_bytes += more->n_out_bytes;
+}
+
 typedef struct Transport {
         int fd;         /* owned */
         bool reads_fds; /* descriptor passing was agreed on; else any that comes is a fault */
@@ -72,6 +84,7 @@ typedef struct Transport {
         uint64_t n_of_bus;     /* bytes that wait, charged to no sender: what the bus has said */
         HashTable shares;      /* Share.node: what others have waiting; empty unless congested */
         ShareAccount account;  /* as a sender */
+        Traffic traffic;       /* messages as cut out and queued, bytes as the kernel took them */
 } Transport;
 
 /** transport_init() - takes over @fd, a connected non-blocking AF_UNIX stream socket */

@@ -302,6 +302,12 @@ void writer_add_entry_u32(Writer *writer, const char *key, uint32_t value) {
         close_entry(writer);
 }
 
+void writer_add_entry_u64(Writer *writer, const char *key, uint64_t value) {
+        open_entry(writer, key, "t");
+        writer_add_u64(writer, value);
+        close_entry(writer);
+}
+
 /* A header under construction, in memory that is large enough. */
 typedef struct HeaderWriter {
         uint8_t *bytes;

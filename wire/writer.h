@@ -85,6 +85,7 @@ void writer_add_raw(Writer *writer, const uint8_t *bytes, size_t n_bytes, const 
 void writer_add_entry_string(Writer *writer, const char *key, const char *value);
 void writer_add_entry_path(Writer *writer, const char *key, const char *value);
 void writer_add_entry_u32(Writer *writer, const char *key, uint32_t value);
+void writer_add_entry_u64(Writer *writer, const char *key, uint64_t value);
 
 /* Header of a message that the bus sends. Absent text: NULL, absent numbers: 0. */
 typedef struct MessageHeader {
