@@ -202,6 +202,7 @@ class Message:
         self.version = options.get('version', 1)
         self.raw_body = options.get('raw_body')     # sent instead of the marshalled body
         self.endian = options.get('endian')         # None: whatever the connection speaks
+        self.wire = None                            # (length, body) of one that was received
 
     def field(self, code, default=None):
         for number, _, value in self.fields:
@@ -446,6 +447,7 @@ class Connection:
         message, body_length, total = head
         body = bytes(self.buffer[total - body_length:total])
         del self.buffer[:total]
+        message.wire = (total, body)
         message.body = unmarshal(message.signature, body, message.endian)
         count = message.field(F_FDS, 0)
         message.fds, self.fd_queue = self.fd_queue[:count], self.fd_queue[count:]
