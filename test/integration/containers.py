@@ -9,6 +9,7 @@ import rawbus
 
 SEE, CALL, RECEIVE, OWN, FDS = 0x01, 0x02, 0x04, 0x08, 0x10
 NAMESPACE, SUBTREE = 0x100, 0x200
+VERBS = {'see': SEE, 'call': CALL, 'receive': RECEIVE, 'own': OWN}
 TYPE = 'com.example.Sandbox'
 SERVICE = 'com.example.Service'
 NOT_CONTAINER = 'NotContainer'
@@ -143,3 +144,43 @@ def removal(connection, path, timeout=None):
 
 def watch_removal(connection):
     connection.add_match(f"type='signal',sender='{rawbus.BUS}',interface='{INTERFACE}'")
+
+
+# Denials
+
+def watch(connection):
+    connection.add_match(f"interface='{INTERFACE}',member='Denied'")
+
+
+def records(connection):
+    """All Denied signals so far, as (server, {key: value})."""
+    return [(m.body[0], {key: value.value for key, value in m.body[1].items()})
+            for m in connection.drain() if m.member == 'Denied' and m.interface == INTERFACE]
+
+
+def parse(text):
+    """A rule in text form as (usos): a second, plain reader of section 3."""
+    verbs, *words = text.split()
+    flags = sum(VERBS[verb] for verb in (['call', 'receive'] if verbs == 'talk' else
+                                         verbs.split('+')))
+    name, *words = words
+    path, interface = '/*', ''
+    for word in words:
+        if word == 'fds':
+            flags |= FDS
+        elif word[0] == '@':
+            path = word[1:]
+        else:
+            interface = word
+    if verbs == 'talk':
+        flags |= FDS
+    if path.endswith('/*'):
+        flags, path = flags | SUBTREE, path[:-2] or '/'
+    if name.endswith('.*'):
+        flags, name = flags | NAMESPACE, name[:-2]
+    return (flags, '' if name == '*' else name, path, interface)
+
+
+def add_rules(server, *rules):
+    return server.manager.bus('AddServerRules', 'oa(usos)', server.path, list(rules),
+                              interface=INTERFACE)

@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import (CALL, FDS, INTERFACE, RECEIVE, SEE, SERVICE, Server, rule)
+from containers import (CALL, FDS, INTERFACE, OWN, RECEIVE, SEE, SERVICE, Server, rule)
 from harness import test
 
 IFACE, PATH = 'com.example.Iface', '/object'
@@ -305,6 +305,100 @@ def started(t):
         t.equal(start_with_descriptor(t, ends), error, f'{rules}')
         if error:
             t.true(not ends.service.bus('NameHasOwner', 's', STARTABLE).body[0], 'not started')
+
+
+def waiting_world(t, rules, **options):
+    """A service that is started and has its name only when one of the test's takes it."""
+    folder = t.path('services')
+    os.mkdir(folder)
+    with open(os.path.join(folder, f'{STARTABLE}.service'), 'w', encoding='utf-8') as out:
+        out.write(f'[D-BUS Service]\nName={STARTABLE}\nExec=/bin/true\n')
+    return Ends(t, rules, servicedir=folder, **options)
+
+
+@test('4/signals to a service that is started, and what it sends back')
+def started_signals(t):
+    ends = waiting_world(t, [rule(CALL | FDS, STARTABLE)])
+    call_serial = ends.inside.send(ends.unicast(rawbus.CALL, STARTABLE))
+    ends.inside.send(ends.unicast(rawbus.SIGNAL, STARTABLE))
+    ends.inside.sync()
+    t.equal(ends.service.drain(), [], 'it has no name yet')
+    ends.service.own(STARTABLE)
+    got = [m for m in ends.service.drain() if m.member == 'M']
+    t.equal([(m.kind, len(m.fds)) for m in got], [(rawbus.CALL, 1), (rawbus.SIGNAL, 1)], 'in order')
+    ends.service.send(ends.message(rawbus.RETURN, ends.inside.unique, reply_serial=call_serial))
+    reply = ends.inside.wait_reply(call_serial)
+    t.equal((reply.kind, len(reply.fds)), (rawbus.RETURN, 1), 'the answer')
+    for message in (*got, reply):
+        message.close_fds()
+    ends.nothing_kept()
+
+
+@test('4/a contained service that is started by a call from outside')
+def contained_service(t):
+    ends = waiting_world(t, [rule(OWN, STARTABLE)])
+    for descriptors_back in (False, True):
+        serial = ends.service.send(ends.unicast(rawbus.CALL, STARTABLE))
+        ends.service.sync()
+        ends.inside.own(STARTABLE)
+        request = ends.inside.wait_call('M')
+        t.equal(len(request.fds), 1, 'from outside it needs no rule')
+        request.close_fds()
+        ends.inside.send(ends.message(rawbus.RETURN, request.sender, reply_serial=serial))
+        reply = ends.service.wait_reply(serial)
+        t.equal((reply.error, len(reply.fds)), (None, 1) if descriptors_back else (DENIED, 0),
+                'back it does')
+        reply.close_fds()
+        ends.nothing_kept()
+        ends.inside.bus('ReleaseName', 's', STARTABLE)
+        ends.allow(rule(SEE | FDS, SERVICE))
+
+
+@test('4/what waited is denied when its service comes: descriptors closed, the caller told')
+def denied_when_started(t):
+    ends = waiting_world(t, [rule(CALL | FDS, STARTABLE)], extra='''
+  <policy context="mandatory">
+    <deny receive_interface="com.example.Iface" receive_member="M"/>
+  </policy>
+''')
+    serial = ends.inside.send(ends.unicast(rawbus.CALL, STARTABLE))
+    ends.inside.send(ends.unicast(rawbus.SIGNAL, STARTABLE))
+    ends.inside.sync()
+    t.equal(ends.inside.take(), [], 'both wait')
+    ends.service.own(STARTABLE)
+    t.failed(ends.inside.wait_reply(serial), 'AccessDenied')
+    t.equal((ends.inside.drain(), ends.service.drain()), ([], []), 'nothing else')
+    ends.nothing_kept()
+
+
+@test('4/whose sender goes while the service starts')
+def sender_goes(t):
+    ends = waiting_world(t, [rule(CALL | FDS, STARTABLE)])
+    before = ends.bus.count_fds()
+    sender = ends.server.connect()
+    for kind in (rawbus.CALL, rawbus.SIGNAL):
+        sender.send(ends.unicast(kind, STARTABLE))
+    sender.sync()
+    sender.close()
+    t.true(harness.wait_until(lambda: ends.bus.count_fds() <= before), 'descriptors are closed')
+    ends.service.own(STARTABLE)
+    t.equal(ends.service.drain(), [], 'nothing is delivered')
+
+
+@test('4/what the XML policy denies: descriptors closed, the caller told')
+def denied_by_xml(t):
+    ends = Ends(t, [rule(CALL | RECEIVE | FDS, SERVICE)], extra='''
+  <policy context="mandatory">
+    <deny send_interface="com.example.Iface" send_member="M"/>
+  </policy>
+''')
+    for sender, receiver in ((ends.inside, ends.service), (ends.service, ends.inside)):
+        for kind in (rawbus.CALL, rawbus.SIGNAL):
+            found, answers = ends.arrives(sender, receiver, ends.unicast(kind, receiver.unique))
+            told = kind == rawbus.CALL or sender is ends.service
+            t.equal((found, answers), (None, [DENIED] if told else []), rawbus.TYPE_NAMES[kind])
+        broadcast = ends.unicast(rawbus.SIGNAL, None)
+        t.equal(ends.arrives(sender, receiver, broadcast)[0], None, 'broadcast')
 
 
 @test('4-6/to a service that is started for it, by its own word')
