@@ -316,6 +316,22 @@ def grant_ends(t):
     t.true(not delivered(later.connect(), service, '/mine/x'), 'another server')
 
 
+@test('6/withdrawing takes back what was given with the same argument')
+def withdrawn(t):
+    _, server, contained, service = world(t)
+    t.returned(withdraw(service, '/'), 'nothing to take back')
+    t.returned(withdraw(service, server.path), 'nothing to take back from one')
+    t.returned(allow(service, '/', (CALL, '/all', '')))
+    t.returned(allow(service, server.path, (CALL, '/one', '')))
+    for where, left in (('/', ['/one']), (server.path, [])):
+        t.returned(withdraw(service, where))
+        t.equal([path for path in ('/all', '/one') if delivered(contained, service, path)], left,
+                f'without {where}')
+    t.returned(allow(service, '/', (CALL, '/all', '')))
+    t.returned(withdraw(service, server.path))
+    t.true(delivered(contained, service, '/all'), 'what all were given is not one\'s')
+
+
 @test('6/grants to servers that are gone count no more')
 def grants_are_freed(t):
     bus, server, _, service = world(t, limits={'max_rules_per_container': 2})

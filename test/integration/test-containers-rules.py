@@ -8,8 +8,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import (CALL, FDS, NAMESPACE, OWN, RECEIVE, SEE, SERVICE, SUBTREE, Server, echo,
-                        is_denied, listening_socket, rule, settled_fds, world)
+from containers import (CALL, FDS, NAMESPACE, OWN, RECEIVE, SEE, SERVICE, SUBTREE, Server,
+                        add_server, echo, is_denied, listening_socket, rule, settled_fds, world)
 from harness import test
 
 OBJECT, IFACE = '/com/example/Object', 'com.example.Iface'
@@ -108,6 +108,41 @@ def rule_path(t):
     for path, allowed in (('/a', True), ('/a/x', False), ('/', False), ('/ab', False), ('/b', True),
                           ('/b/x', True), ('/b/x/y', True), ('/bx', False)):
         expect_call(t, allowed, contained, service, path, path=path)
+
+
+@test('3/the path of a rule has at most 4096 bytes')
+def rule_path_length(t):
+    longest, longer = '/' + 'x' * 4095, '/' + 'x' * 4096
+    t.failed(add_server(t.connect(t.bus()), {'Allow': ('a(usos)', [(CALL, '', longer, '')])},
+                        listen=True), 'InvalidArgs')
+    _, _, contained, service = world(t, [(CALL, SERVICE, longest, '')])
+    expect_call(t, True, contained, service, 'the longest', path=longest)
+    expect_call(t, False, contained, service, 'a longer one', path=longer)
+    _, _, contained, service = world(t, [rule(CALL, SERVICE)])
+    expect_call(t, True, contained, service, 'a longer one below a subtree', path=longer)
+
+
+@test('3/SEE and OWN ignore path and interface')
+def no_path_of_names(t):
+    _, _, contained, service = world(t, [(SEE, SERVICE, '/a', 'a.b'),
+                                         (OWN, 'com.example.Mine', '/a', 'a.b')])
+    t.equal(contained.bus('GetNameOwner', 's', SERVICE).body, (service.unique,), 'SEE')
+    t.equal(contained.bus('RequestName', 'su', 'com.example.Mine', 4).body, (1,), 'OWN')
+
+
+@test('3/queued names do not count')
+def queued_names(t):
+    bus, _, contained, service = world(t, [rule(CALL | RECEIVE, SERVICE)])
+    waiting = t.connect(bus)
+    t.equal(waiting.bus('RequestName', 'su', SERVICE, 0).body, (2,), 'it waits')
+    contained.add_match("type='signal'")
+    expect_call(t, False, contained, waiting, 'who waits', destination=waiting.unique)
+    for sender, heard in ((waiting, []), (service, ['S'])):
+        sender.send(rawbus.signal(OBJECT, IFACE, 'S'))
+        sender.sync()
+        t.equal([m.member for m in contained.drain() if m.interface == IFACE], heard, 'signals')
+    service.bus('ReleaseName', 's', SERVICE)
+    expect_call(t, True, contained, waiting, 'who owns', destination=waiting.unique)
 
 
 @test('3-4/rules/a subtree of the root covers all paths')
