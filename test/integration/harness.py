@@ -235,6 +235,7 @@ class Case:
         self.directory = tempfile.mkdtemp(prefix='dct-', dir='/tmp')
         os.chmod(self.directory, 0o755)
         self.buses, self.connections, self.processes, self.fds = [], [], [], []
+        self.n_buses = 0                                # those that did not start included
         self.cleanups = []
 
     # Things that are ended for the test
@@ -242,7 +243,8 @@ class Case:
     def bus(self, **options):
         if options.get('program', CONDUCTOR) == CONDUCTOR:
             need_conductor()
-        directory = os.path.join(self.directory, f'bus{len(self.buses)}')
+        directory = os.path.join(self.directory, f'bus{self.n_buses}')
+        self.n_buses += 1
         os.mkdir(directory, 0o755)
         bus = Bus(directory, **options)
         self.buses.append(bus)

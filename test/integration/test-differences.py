@@ -136,6 +136,12 @@ def repeated_keys(t, bus):
     return {'ChildExited': 'first', 'ExecFailed': 'last'}[error.rsplit('.', 1)[1]]
 
 
+@difference('cookies', True, False, extra='  <auth>DBUS_COOKIE_SHA1</auth>\n')
+def cookies(t, bus):
+    connection = t.connect(bus, auth=False)
+    return 'DBUS_COOKIE_SHA1' in connection.auth_line(b'\0AUTH').decode()
+
+
 @difference('no-destination', (None, False), (rawbus.BUS, True))
 def no_destination(t, bus):
     connection = t.connect(bus)

@@ -96,6 +96,26 @@ RULES = {
                 [call(fds=2)]),
     'max_fds': ('<deny send_type="method_call" max_fds="1"/>', [call(fds=2)],
                 [call(), call(fds=1)]),
+    'send_type *': ('<deny send_type="*"/>', [], [call(), signal(), BROADCAST]),
+    'send_destination *': ('<deny send_destination="*"/>', [], [call(), signal(), BROADCAST]),
+    'send_interface *': ('<deny send_interface="*" send_type="method_call"/>', [signal()],
+                         [call(), call(interface=None)]),
+    'receive_type *': ('<deny receive_type="*"/>', [], [call(), signal(), BROADCAST]),
+    'receive_type method_call': ('<deny receive_type="method_call"/>', [signal()], [call()]),
+    'receive_type error': ('<allow send_type="*" send_requested_reply="false"/>'
+                           '<allow receive_type="*" receive_requested_reply="false"/>'
+                           '<deny receive_type="error"/>', [message(RETURN), call()],
+                           [message(ERROR)]),
+    'receive_type method_return': ('<allow send_type="*" send_requested_reply="false"/>'
+                                   '<allow receive_type="*" receive_requested_reply="false"/>'
+                                   '<deny receive_type="method_return"/>',
+                                   [message(ERROR), call()], [message(RETURN)]),
+    'receive_sender *': ('<deny receive_sender="*" receive_type="signal"/>', [call()],
+                         [signal(), BROADCAST]),
+    'min_fds when received': ('<deny receive_type="method_call" min_fds="1"/>', [call()],
+                              [call(fds=1)]),
+    'max_fds when received': ('<deny receive_type="method_call" max_fds="0"/>', [call(fds=1)],
+                              [call()]),
     'the last that matches': ('<deny send_interface="i.A"/><allow send_member="M" '
                               'send_interface="i.A"/><deny send_path="/b"/>', [call()],
                               [call(path='/b')]),
@@ -174,6 +194,16 @@ def own(t, program):
         t.equal(connection.bus('RequestName', 'su', name, 0).kind == RETURN, allowed, name)
 
 
+@test_of_both('own of all names')
+def own_any(t, program):
+    bus = start(t, program, '<policy context="default"><deny own="*"/>'
+                            '<allow own_prefix="com.example.D"/></policy>')
+    connection = t.connect(bus)
+    for name, allowed in (('com.example.C', False), ('com.example.D', True),
+                          ('com.example.D.E', True)):
+        t.equal(connection.bus('RequestName', 'su', name, 0).kind == RETURN, allowed, name)
+
+
 @test_of_both('eavesdrop')
 def eavesdrop(t, program):
     bus = start(t, program, '<policy context="default">'
@@ -204,8 +234,8 @@ def contexts(t, program):
 
 @test_of_both('users and groups of others')
 def others(t, program):
-    bus = start(t, program, '<policy user="nobody"><deny send_interface="i.A"/></policy>'
-                            '<policy group="nogroup"><deny send_interface="i.A"/></policy>'
+    bus = start(t, program, '<policy user="daemon"><deny send_interface="i.A"/></policy>'
+                            '<policy group="daemon"><deny send_interface="i.A"/></policy>'
                             '<policy at_console="true"><deny send_interface="i.A"/></policy>')
     sender, receiver = people(t, bus)
     t.equal(comes_through(t, sender, receiver, call()), True)
@@ -217,11 +247,16 @@ def may_connect(t, program):
     for rules, expected in (('', False), ('<allow user="*"/>', True),
                             ('<allow user="daemon"/>', True), ('<allow user="bin"/>', False),
                             ('<allow user="*"/><deny user="daemon"/>', False),
-                            ('<allow group="*"/>', True)):
+                            ('<allow group="*"/>', True), ('<allow group="daemon"/>', True),
+                            ('<allow group="bin"/>', False),
+                            ('<allow user="*"/><deny group="daemon"/>', False)):
         bus = start(t, program, f'<policy context="default">{rules}</policy>')
         os.chmod(os.path.join(bus.directory, 'bus'), 0o777)
-        uid = pwd.getpwnam('daemon').pw_uid
+        _, _, uid, gid, *_ = pwd.getpwnam('daemon')
+        groups = os.getgroups()
         try:
+            os.setgroups([gid])
+            os.setegid(gid)
             os.seteuid(uid)
             t.connect(bus, uid=uid)
             connected = True
@@ -229,6 +264,8 @@ def may_connect(t, program):
             connected = False
         finally:
             os.seteuid(0)
+            os.setegid(0)
+            os.setgroups(groups)
         t.equal(connected, expected, rules)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What both parts share; to be sourced. They run in namespaces of their own.
+# What all parts share; to be sourced. They run in namespaces of their own.
 
 n=0
 passed() { n=$((n + 1)); echo "ok $n - $1"; }
