@@ -12,6 +12,7 @@
 #include "bus/driver.h"
 #include "bus/owner-check.h"
 #include "bus/router.h"
+#include "policy/container-policy.h"
 #include "wire/syntax.h"
 
 #define BUS DBUS_BUS_NAME
@@ -161,6 +162,12 @@ void activation_systemd_failed(Activation *activation, const char *unit, const c
                                const char *text) {
         g_assert_nonnull(activation);
         note(g_strdup_printf("failed %s %s %s", unit, error_name, text));
+}
+
+/* Of past denials, of which there are none here. */
+const char *policy_layer_name(PolicyLayer layer) {
+        g_assert_cmpint(layer, !=, POLICY_LAYER_NONE);
+        return "layer";
 }
 
 bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerdict *ret_verdict) {
@@ -491,8 +498,11 @@ static void test_name_limit(Fixture *f, gconstpointer data) {
 }
 
 static void test_hidden(Fixture *f, gconstpointer data) {
+        ContainerPolicy of_caller = { .flags = CONTAINER_POLICY_UNRESTRICTED };
+
         (void)data;
         f->caller.instance = (Instance *)f;
+        f->caller.subject.container = &of_caller; /* nothing is to be reported */
         call_with(f, "GetNameOwner", "a.b", NULL);
         assert_sent("error NameHasNoOwner");
         call_with(f, "GetConnectionUnixUser", "a.b", NULL);
@@ -502,6 +512,7 @@ static void test_hidden(Fixture *f, gconstpointer data) {
         call_with(f, "GetNameOwner", BUS, NULL);
         assert_sent("return s");
         f->caller.instance = NULL;
+        f->caller.subject.container = NULL;
         call_with(f, "GetNameOwner", "a.b", NULL);
         assert_sent("return s");
 }
