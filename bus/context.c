@@ -30,6 +30,7 @@
 #include "policy/lsm.h"
 
 #include <pwd.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #define START_REPLY_SUCCESS 1 /* answer of StartServiceByName */
@@ -44,6 +45,7 @@ typedef struct Context {
         GPtrArray *acceptors; /* owned; of Acceptor *, one for each listener */
         Workers *workers;     /* owned */
         Reload *reload;       /* owned */
+        LoopSource lsm;       /* tells that the policy of a security module is another one */
 } Context;
 
 static Context *context_of(Bus *bus) {
@@ -330,6 +332,32 @@ void context_reload(Bus *bus) {
         reload_request(context_of(bus)->reload, NULL);
 }
 
+/* --- security modules --- */
+
+/* Contexts of <associate> come from files that belong to the module's policy. */
+static void lsm_changed(void *user) {
+        context_reload(user);
+}
+
+static void lsm_readable(G_GNUC_UNUSED LoopSource *source, G_GNUC_UNUSED uint32_t events) {
+        lsm_dispatch();
+}
+
+static bool init_lsm(Context *context, GError **error) {
+        Bus *bus = &context->bus;
+        int fd, r;
+
+        if (!lsm_init(bus->config, error))
+                return false;
+        fd = lsm_watch(lsm_changed, bus);
+        r = fd < 0 ? 0 : loop_add(bus->loop, &context->lsm, fd, EPOLLIN, lsm_readable);
+        if (r == 0)
+                return true;
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r),
+                    "cannot watch the policy of %s: %s", lsm_get_feature(), g_strerror(-r));
+        return false;
+}
+
 /* --- listening --- */
 
 static bool open_listeners(Context *context, GError **error) {
@@ -386,6 +414,7 @@ Bus *context_new(const ContextOptions *options, Config *config, GError **error) 
         g_autoptr(Bus) bus = &context->bus;
 
         context->options = *options;
+        context->lsm.fd = -1;
         context->listeners = g_ptr_array_new_with_free_func(free_listener);
         context->acceptors = g_ptr_array_new_with_free_func(free_acceptor);
         init_lists(bus);
@@ -399,7 +428,7 @@ Bus *context_new(const ContextOptions *options, Config *config, GError **error) 
         containers_host_new(bus);
         prepare_socket_directory(bus);
         bus->loop = loop_new(error);
-        if (!bus->loop || !lsm_init(config, error))
+        if (!bus->loop || !init_lsm(context, error))
                 return NULL;
         loop_set_turn_end(bus->loop, end_turn, bus);
         loop_set_busy_poll(bus->loop, config->busy_poll_usec);
@@ -460,6 +489,8 @@ void context_free(Bus *bus) {
         g_clear_pointer(&context->workers, workers_free);
         g_ptr_array_unref(context->acceptors);
         g_ptr_array_unref(context->listeners);
+        if (bus->loop)
+                loop_remove(bus->loop, &context->lsm);
         g_clear_pointer(&bus->loop, loop_free);
         policy_forget();
         lsm_clear();

@@ -54,13 +54,14 @@ static void describe(GString *text, const char *key, WireString value) {
                 g_string_append_printf(text, " %s=%.*s", key, (int)value.length, value.data);
 }
 
+static const char *const actions[] = {
+        [APPARMOR_SEND] = "send",
+        [APPARMOR_RECEIVE] = "receive",
+        [APPARMOR_BIND] = "bind",
+        [APPARMOR_EAVESDROP] = "eavesdrop",
+};
+
 char *apparmor_query_to_text(const ApparmorQuery *query) {
-        static const char *const actions[] = {
-                [APPARMOR_SEND] = "send",
-                [APPARMOR_RECEIVE] = "receive",
-                [APPARMOR_BIND] = "bind",
-                [APPARMOR_EAVESDROP] = "eavesdrop",
-        };
         GString *text = g_string_new("dbus ");
         bool message = query->action == APPARMOR_SEND || query->action == APPARMOR_RECEIVE;
 
@@ -76,6 +77,56 @@ char *apparmor_query_to_text(const ApparmorQuery *query) {
                                        query->name.data ? query->name.data : "",
                                        query->peer_label ? query->peer_label : "");
         }
+        return g_string_free(text, FALSE);
+}
+
+/* Values are quoted; one that could end its quotes is written in hexadecimal digits, without any. */
+static void add_value(GString *text, const char *key, WireString value) {
+        bool plain = true;
+
+        if (value.length == 0)
+                return;
+        for (uint32_t i = 0; i < value.length; i++)
+                plain = plain && g_ascii_isgraph(value.data[i]) && value.data[i] != '"';
+        if (plain) {
+                g_string_append_printf(text, " %s=\"%.*s\"", key, (int)value.length, value.data);
+                return;
+        }
+        g_string_append_printf(text, " %s=", key);
+        for (uint32_t i = 0; i < value.length; i++)
+                g_string_append_printf(text, "%02X", (uint8_t)value.data[i]);
+}
+
+static void add_pid(GString *text, const char *key, pid_t pid) {
+        if (pid > 0)
+                g_string_append_printf(text, " %s=%d", key, (int)pid);
+}
+
+static const char *get_operation(const ApparmorQuery *query) {
+        static const char *const messages[] = { "message", "method_call", "method_return", "error",
+                                                "signal" };
+
+        if (query->action == APPARMOR_BIND || query->action == APPARMOR_EAVESDROP)
+                return actions[query->action];
+        return messages[query->type < G_N_ELEMENTS(messages) ? query->type : 0];
+}
+
+char *apparmor_query_to_record(const ApparmorQuery *query, bool allowed) {
+        GString *text = g_string_new(NULL);
+
+        g_string_append_printf(text, "apparmor=\"%s\" operation=\"dbus_%s\"",
+                               allowed ? "ALLOWED" : "DENIED", get_operation(query));
+        add_value(text, "bus", wire_string(query->bus));
+        add_value(text, "path", query->path);
+        add_value(text, "interface", query->interface);
+        add_value(text, "member", query->member);
+        add_value(text, "error_name", query->error);
+        add_value(text, "mask", wire_string(actions[query->action]));
+        add_value(text, "name", query->name);
+        add_pid(text, "pid", query->pid);
+        add_value(text, "label", wire_string(query->label));
+        add_pid(text, "peer_pid", query->peer_pid);
+        add_value(text, "peer_label", wire_string(query->peer_label));
         return g_string_free(text, FALSE);
 }
 

@@ -5,6 +5,7 @@
 #include "wire/message.h"
 
 #include <glib.h>
+#include <sys/types.h>
 
 typedef enum ApparmorAction { APPARMOR_SEND, APPARMOR_RECEIVE, APPARMOR_BIND, APPARMOR_EAVESDROP } ApparmorAction;
 
@@ -15,7 +16,9 @@ typedef struct ApparmorQuery {
         const char *bus;        /* type of the bus; NULL: none */
         WireString name;        /* of the other end, or to be owned */
         const char *peer_label; /* of the other end */
-        WireString path, interface, member;
+        WireString path, interface, member, error;
+        uint8_t type;           /* MESSAGE_TYPE_... */
+        pid_t pid, peer_pid;    /* 0: not known */
 } ApparmorQuery;
 
 /**
@@ -28,6 +31,13 @@ GByteArray *apparmor_query_build(const ApparmorQuery *query, size_t n_reserved);
 
 /** apparmor_query_to_text() - the rule of a profile that would allow it; newly allocated */
 char *apparmor_query_to_text(const ApparmorQuery *query);
+
+/**
+ * apparmor_query_to_record() - the record of an answer, as AppArmor's tools read it in the audit log
+ *
+ * Return: newly allocated.
+ */
+char *apparmor_query_to_record(const ApparmorQuery *query, bool allowed);
 
 /**
  * apparmor_label_split() - cuts a security context "LABEL (MODE)"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux security modules that mediate D-Bus, one face for all. Which file implements it is chosen when the bus is built;
- * whether it mediates is found out when it runs.
+ * Linux security modules that mediate D-Bus, one face for all. All that were built in are here at
+ * once; which of them mediates is found out when the bus starts.
  */
 #pragma once
 
@@ -9,27 +9,30 @@
 #include "policy/verdict.h"
 
 /**
- * lsm_init() - looks whether a module is there and mediates D-Bus
+ * lsm_init() - looks which module is there and mediates D-Bus
  *
  * Return: false with @error set when the configuration requires what is not there.
  */
 bool lsm_init(const Config *config, GError **error);
 
-/** lsm_reload() - takes over <associate> and mode of a new configuration */
+/** lsm_reload() - takes over <associate> of a new configuration */
 void lsm_reload(const Config *config);
 
 /** lsm_is_enabled() - whether any module has to be asked; when false nothing below is called */
 bool lsm_is_enabled(void);
 
-/** lsm_get_feature() - what Features of org.freedesktop.DBus says: "AppArmor", "SELinux"; NULL while nothing mediates */
+/**
+ * lsm_get_feature() - what Features of org.freedesktop.DBus says: "AppArmor", "SELinux"; NULL while
+ * nothing mediates
+ */
 const char *lsm_get_feature(void);
 
 /**
  * lsm_decide() - may the message of @query pass?
- * @ret_verdict: layer and rule are set on a denial, and with log on what is allowed but to be reported; the rule is
- *               borrowed until the next
+ * @ret_verdict: layer and rule are set on a denial, and with log on what is allowed but to be
+ *               reported; the rule is borrowed until the next
  *
- * Not asked for messages of the bus itself.
+ * Not asked for messages of the bus itself. What the module wants to be audited is.
  */
 bool lsm_decide(const PolicyQuery *query, PolicyVerdict *ret_verdict);
 
@@ -39,8 +42,31 @@ bool lsm_decide_own(const PolicySubject *subject, WireString name, PolicyVerdict
 /** lsm_decide_eavesdrop() - may @subject watch what is not addressed to it? */
 bool lsm_decide_eavesdrop(const PolicySubject *subject, PolicyVerdict *ret_verdict);
 
-/** lsm_can_remember() - whether decisions hold until the module says otherwise; then @policy_forget is called by it */
+/**
+ * lsm_can_remember() - whether decisions hold until the module's policy is another one
+ *
+ * Looks whether it is, where that costs next to nothing; policy_forget() has been called then.
+ */
 bool lsm_can_remember(void);
+
+/**
+ * lsm_watch() - has somebody told that another policy was loaded which configuration files may belong
+ * to
+ *
+ * Return: a descriptor to be polled, borrowed, for which lsm_dispatch() is called when it is
+ * readable; -1 where none is needed.
+ */
+int lsm_watch(void (*changed)(void *user), void *user);
+void lsm_dispatch(void);
 
 /** lsm_clear() - at exit */
 void lsm_clear(void);
+
+/**
+ * lsm_has_selinux() - whether the kernel runs SELinux, for <include if_selinux_enabled="yes">; also
+ * before lsm_init(), and in any thread
+ */
+bool lsm_has_selinux(void);
+
+/** lsm_get_selinux_root() - where <include selinux_root_relative="yes"> starts; constant */
+const char *lsm_get_selinux_root(void);

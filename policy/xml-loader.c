@@ -13,6 +13,7 @@
 
 #include "policy/config-files.h"
 #include "policy/container-rule.h"
+#include "policy/lsm.h"
 #include "policy/rules.h"
 #include "policy/service-dirs.h"
 
@@ -205,11 +206,10 @@ static void end_include(Loader *loader, const char *text) {
         g_autofree char *path = NULL;
         g_autoptr(GError) error = NULL;
 
-        /* This bus does not mediate by SELinux: to it, it is not enabled. */
-        if (loader->error || if_selinux)
+        if (loader->error || (if_selinux && !lsm_has_selinux()))
                 return;
         if (in_selinux)
-                path = g_build_filename("/etc/selinux/targeted", text, NULL);
+                path = g_build_filename(lsm_get_selinux_root(), text, NULL);
         else
                 path = resolve(loader, text);
         if (read_into(included, path, loader, line, &error)) {

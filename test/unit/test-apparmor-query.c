@@ -56,9 +56,45 @@ static void test_label(void) {
         }
 }
 
+/* Text that could end its quotes, or the record, is written as digits. */
+static void test_record(void) {
+        static const struct {
+                ApparmorQuery query;
+                bool allowed;
+                const char *text;
+        } records[] = {
+                { { .action = APPARMOR_SEND, .label = "a", .bus = "system", .name = TEXT("org.a"),
+                    .peer_label = "b", .path = TEXT("/p"), .interface = TEXT("org.i"),
+                    .member = TEXT("M"), .type = MESSAGE_TYPE_METHOD_CALL, .pid = 7, .peer_pid = 8 },
+                  false,
+                  "apparmor=\"DENIED\" operation=\"dbus_method_call\" bus=\"system\" path=\"/p\" "
+                  "interface=\"org.i\" member=\"M\" mask=\"send\" name=\"org.a\" pid=7 label=\"a\" "
+                  "peer_pid=8 peer_label=\"b\"" },
+                { { .action = APPARMOR_RECEIVE, .label = "a b", .name = TEXT(":1.5"),
+                    .peer_label = "x\"\n", .error = TEXT("org.e"), .type = MESSAGE_TYPE_ERROR },
+                  true,
+                  "apparmor=\"ALLOWED\" operation=\"dbus_error\" error_name=\"org.e\" "
+                  "mask=\"receive\" name=\":1.5\" label=612062 peer_label=78220A" },
+                { { .action = APPARMOR_BIND, .label = "a", .bus = "system", .name = TEXT("org.a") },
+                  false,
+                  "apparmor=\"DENIED\" operation=\"dbus_bind\" bus=\"system\" mask=\"bind\" "
+                  "name=\"org.a\" label=\"a\"" },
+                { { .action = APPARMOR_SEND, .label = "a", .type = 77 },
+                  false, "apparmor=\"DENIED\" operation=\"dbus_message\" mask=\"send\" label=\"a\"" },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(records); i++) {
+                g_autofree char *text =
+                        apparmor_query_to_record(&records[i].query, records[i].allowed);
+
+                g_assert_cmpstr(text, ==, records[i].text);
+        }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/policy/apparmor-query/form", test_form);
         g_test_add_func("/policy/apparmor-query/label", test_label);
+        g_test_add_func("/policy/apparmor-query/record", test_record);
         return g_test_run();
 }
