@@ -34,7 +34,7 @@ layer wire '(base|wire)/.*'
 layer policy '(base|wire|policy)/.*'
 layer containers '(base|wire|policy|containers)/.*'
 layer bus '(base|wire|policy|containers|bus)/.*'
-layer tools '(base|tools)/.*|policy/container-rules?\.h'
+layer tools '(base|tools)/.*|policy/(container-rules?|container-policy|config|verdict)\.h'
 
 found=$(grep -snE 'include[[:space:]]*<(gio|gobject)/|<glib-object' \
         base/*.[ch] wire/*.[ch] policy/*.[ch] containers/*.[ch] bus/*.[ch] /dev/null)

@@ -17,5 +17,11 @@ int command_show(char **argv);
 /** command_rules() - prints the rules of a server or of an app's description, or adds to them */
 int command_rules(char **argv);
 
+/** command_learn() - runs a program and prints the rules that it needs */
+int command_learn(char **argv);
+
+/** command_denials() - prints what containers were denied */
+int command_denials(char **argv);
+
 /** command_stop() - ends servers */
 int command_stop(char **argv);

@@ -25,6 +25,10 @@ static const Command commands[] = {
         { "show", command_show, "[OPTION...] CONTAINER...", "print all about a container" },
         { "rules", command_rules, "[OPTION...] [CONTAINER]",
           "print the rules of a container, or what an app's description allows" },
+        { "learn", command_learn, "[OPTION...] [--] COMMAND [ARGUMENT...]",
+          "run a program and print the rules that it needs" },
+        { "denials", command_denials, "[OPTION...] [CONTAINER]",
+          "print what containers were denied" },
         { "stop", command_stop, "[OPTION...] CONTAINER...", "end a container" },
 };
 

@@ -122,6 +122,20 @@ void rule_list_add_variant(RuleList *list, GVariant *rules, const char *source) 
                 rule_list_add(list, &rule, source);
 }
 
+static int compare_rules(const void *a, const void *b) {
+        const SourcedRule *const *left = a, *const *right = b;
+        int order = strcmp((*left)->rule.bus_name, (*right)->rule.bus_name);
+
+        if (order == 0)
+                order = strcmp((*left)->rule.interface, (*right)->rule.interface);
+        return order != 0 ? order
+                          : strcmp((*left)->rule.object_path, (*right)->rule.object_path);
+}
+
+void rule_list_sort(RuleList *list) {
+        g_ptr_array_sort(list->rules, compare_rules);
+}
+
 GVariant *rule_list_to_variant(const RuleList *list) {
         g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a(usos)"));
 

@@ -46,6 +46,9 @@ bool rule_list_add_file(RuleList *list, const char *file, GError **error);
 /** rule_list_add_variant() - adds rules as the bus gives them, a(usos) */
 void rule_list_add_variant(RuleList *list, GVariant *rules, const char *source);
 
+/** rule_list_sort() - by name, interface and path */
+void rule_list_sort(RuleList *list);
+
 /** rule_list_to_variant() - as the bus takes them; floating a(usos) */
 GVariant *rule_list_to_variant(const RuleList *list);
 

@@ -2,14 +2,21 @@
 # SPDX-License-Identifier: MIT
 """dbus-container: denials, learn, top, graph and monitor, and the figures that they ask the bus for."""
 
+import fcntl
 import os
+import pty
+import select
+import signal
+import struct
 import sys
+import termios
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import CALL, INTERFACE, SERVICE, Server, rule
-from harness import test
+from containers import CALL, SERVICE, Server, rule
+from harness import CONTAINER_TOOL, test
+from tools import start_gdbus, tool, world
 
 STATS = 'org.freedesktop.DBus.Debug.Stats'
 
@@ -60,6 +67,187 @@ def recent(t):
     t.equal(stats['Denials'], 3, 'number')
     t.equal(stats['RecentDenials'], [('container', 'own', 'own com.example.A', 2),
                                      ('container', 'own', 'own com.example.B', 1)], 'denials')
+
+
+def learned(t, env, *command, args=()):
+    """(rules, metadata) that learn prints for a program."""
+    rules, metadata = t.path('learned'), t.path('metadata')
+    tool(t, env, 'learn', '--output', rules, '--metadata', metadata, *args, '--', *command)
+    with open(rules, encoding='utf-8') as first, open(metadata, encoding='utf-8') as second:
+        return first.read(), second.read()
+
+
+def denied_with(t, env, watcher, *args):
+    """What the bus reports of a run of the tool that succeeds."""
+    watcher.sync()
+    watcher.drain()
+    tool(t, env, *args)
+    watcher.sync()
+    return [m.body[1]['Rule'].value for m in watcher.drain() if m.member == 'Denied']
+
+
+PROGRAM = r'''
+import dbus, dbus.mainloop.glib, sys
+from gi.repository import GLib
+dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+bus = dbus.SessionBus()
+bus.request_name('com.example.Mine', 4)
+loop = GLib.MainLoop()
+bus.add_signal_receiver(lambda *_: loop.quit(), 'Emitted', 'com.example.Iface')
+service = bus.get_object('com.example.GService', '/com/example/Object', introspect=False)
+service.Echo('x', dbus_interface='com.example.Iface', signature='v')
+service.Emit('x', dbus_interface='com.example.Iface', signature='s')
+GLib.timeout_add_seconds(20, lambda: sys.exit('no signal came'))
+loop.run()
+'''
+
+
+@test('tool/learn: with the rules, and with the metadata, nothing is denied')
+def learn(t):
+    bus, env = world(t)
+    start_gdbus(t, bus)
+    watcher = t.connect(bus)
+    watcher.add_match("member='Denied'")
+    program = ['/usr/bin/python3', '-c', PROGRAM]
+    if t.run([*program[:2], 'import dbus, gi']).returncode != 0:
+        raise harness.Skip('python3-dbus or python3-gi is not installed')
+    t.equal(t.run([CONTAINER_TOOL, 'run', '--', *program], env=env).returncode, 1, 'without rules')
+    rules, metadata = learned(t, env, *program, args=['--app-id', 'com.example.App'])
+    for line in ('own com.example.Mine', 'call com.example.GService com.example.Iface.Echo '
+                 '@/com/example/Object', 'receive com.example.GService com.example.Iface.Emitted '
+                 '@/com/example/Object'):
+        t.contains(rules, line + '\n', 'rules')
+    t.contains(metadata, '[Application]\nname=com.example.App\n\n[Session Bus Policy]\n'
+               'com.example.GService=talk\ncom.example.Mine=own\n', 'metadata')
+    t.equal(denied_with(t, env, watcher, 'run', '--allow-file', t.path('learned'), '--', *program),
+            [], 'denials with the rules')
+    t.equal(denied_with(t, env, watcher, 'run', '--flatpak-metadata', t.path('metadata'), '--',
+                        *program), [], 'denials with the metadata')
+    again, _ = learned(t, env, *program, args=['--allow-file', t.path('learned')])
+    t.equal(again, '', 'what is learned with the rules')
+    lines = rules.splitlines()
+    for left_out in lines:
+        with open(t.path('less'), 'w', encoding='utf-8') as stream:
+            stream.write('\n'.join(line for line in lines if line != left_out))
+        if left_out.startswith('call'):
+            process = t.run([CONTAINER_TOOL, 'run', '--allow-file', t.path('less'), '--', *program],
+                            env=env)
+            t.true(process.returncode != 0, f'works without {left_out}')
+
+
+@test('tool/learn: output, exit status, what no rule can allow')
+def learn_output(t):
+    bus, env = world(t)
+    forbidden = ['dbus-send', '--session', '--print-reply', '--dest=org.freedesktop.DBus',
+                 '/org/freedesktop/DBus', 'org.freedesktop.DBus.ReloadConfig']
+    out, _ = tool(t, env, 'learn', '--', *forbidden, status=1)
+    t.contains(out, '# not to be had by rules: container: org.freedesktop.DBus.ReloadConfig', 'note')
+    t.contains(out, '[Application]\nname=org.example.App\n', 'metadata')
+    tool(t, env, 'learn', '--', 'sh', '-c', 'exit 7', status=7)
+    tool(t, env, 'learn', status=125)
+    tool(t, env, 'learn', '--output', '/nonexistent/file', '--', 'true', status=125)
+    service = t.connect(bus)
+    for path, expected in (('/a/request/42/x', '@/a/request/*'), ('/a/b', '@/a/b')):
+        rules, _ = learned(t, env, 'dbus-send', '--session', f'--dest={service.unique}', path,
+                           'a.b.C')
+        t.equal(rules, f'call * a.b.C {expected}\n', 'rules for one without a name')
+        service.own(SERVICE)
+        rules, _ = learned(t, env, 'dbus-send', '--session', f'--dest={SERVICE}', path, 'a.b.C')
+        t.equal(rules, f'call {SERVICE} a.b.C {expected}\n', 'rules')
+        service.bus('ReleaseName', 's', SERVICE)
+
+
+@test('tool/learn --both')
+def learn_both(t):
+    _, env = world(t)
+    system = t.bus()
+    env['DBUS_SYSTEM_BUS_ADDRESS'] = system.address
+    script = ('for bus in session system; do dbus-send --$bus --print-reply '
+              '--dest=org.freedesktop.DBus / org.freedesktop.DBus.RequestName '
+              'string:com.example.On$bus uint32:0; done')
+    rules, metadata = learned(t, env, 'sh', '-c', script, args=['--both'])
+    t.equal(rules, '# session bus\nown com.example.Onsession\n'
+                   '# system bus\nown com.example.Onsystem\n', 'rules')
+    t.contains(metadata, '[Session Bus Policy]\ncom.example.Onsession=own\n', 'metadata')
+    t.contains(metadata, '[System Bus Policy]\ncom.example.Onsystem=own\n', 'metadata')
+
+
+@test('tool/denials')
+def denials(t):
+    bus, env = world(t)
+    server = Server(t, bus, app='evil\x1b[31m', instance='i')
+    other = Server(t, bus, app='com.example.Other')
+    contained, elsewhere = server.connect(), other.connect()
+    for _ in range(3):
+        contained.bus('RequestName', 'su', 'com.example.A', 0)
+    elsewhere.bus('RequestName', 'su', 'com.example.B', 0)
+    out, _ = tool(t, env, 'denials')
+    t.lacks(out, '\x1b', 'escapes')
+    rows = [line.split() for line in out.splitlines()]
+    t.equal(rows[0][:4], ['COUNT', 'CONTAINER', 'LAYER', 'MESSAGE'], 'titles')
+    t.equal([[row[0], row[-4], *row[-2:]] for row in rows[1:]],
+            [['1', 'container', 'own', 'com.example.B'], ['3', 'container', 'own', 'com.example.A']],
+            'rows')
+    only, _ = tool(t, env, 'denials', 'com.example.Other')
+    t.lacks(only, 'com.example.A', 'of one container')
+    tool(t, env, 'denials', '/nowhere', status=1)
+    tool(t, env, 'denials', 'a', 'b', status=2)
+
+
+@test('tool/denials --follow')
+def denials_follow(t):
+    bus, env = world(t)
+    server = Server(t, bus)
+    contained = server.connect()
+    contained.bus('RequestName', 'su', 'com.example.A', 0)
+    process = t.spawn([CONTAINER_TOOL, 'denials', '--follow'], env=env)
+    t.contains(harness.read_line(process.stderr.fileno(), 20), 'waiting', 'message')
+    for count in (2, 3):
+        contained.bus('RequestName', 'su', 'com.example.A', 0)
+        t.equal(harness.read_line(process.stdout.fileno(), 20).split('\t'),
+                ['com.example.App c0', 'container', 'own', 'own com.example.A', str(count)], 'line')
+    process.send_signal(signal.SIGINT)
+    t.equal(process.wait(20), 0, 'status')
+    process = t.spawn([CONTAINER_TOOL, 'denials', '-f', server.path], env=env)
+    t.contains(harness.read_line(process.stderr.fileno(), 20), 'waiting', 'message')
+    bus.process.terminate()
+    t.equal(process.wait(20), 0, 'status when the bus ends')
+
+
+def on_terminal(t, env, *args):
+    """A run of the tool on a terminal; a function that waits until a text is on it."""
+    parent, child = pty.openpty()
+    t.fds.append(parent)
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 100, 0, 0))
+    process = t.spawn([CONTAINER_TOOL, *args], env=dict(env, TERM='xterm'), stdin=child,
+                      stdout=child, stderr=child)
+    os.close(child)
+    shown = b''
+
+    def wait_for(text):
+        nonlocal shown
+        def there():
+            nonlocal shown
+            while select.select([parent], [], [], 0)[0]:
+                shown += os.read(parent, 65536)
+            return text.encode() in shown
+        t.true(harness.wait_until(there), f'{text} is not in {shown}')
+        shown = shown[shown.rindex(text.encode()):]
+    return process, wait_for
+
+
+@test('tool/denials --follow on a terminal')
+def denials_terminal(t):
+    bus, env = world(t)
+    contained = Server(t, bus).connect()
+    process, wait_for = on_terminal(t, env, 'denials', '--follow')
+    wait_for('COUNT')
+    contained.bus('RequestName', 'su', 'com.example.A', 0)
+    wait_for('own com.example.A')
+    contained.bus('RequestName', 'su', 'com.example.A', 0)
+    wait_for('2      com.example.App')
+    process.send_signal(signal.SIGINT)
+    t.equal(process.wait(20), 0, 'status')
 
 
 if __name__ == '__main__':
