@@ -12,6 +12,7 @@
 #include "bus/driver.h"
 #include "bus/owner-check.h"
 #include "bus/router.h"
+#include "policy/lsm.h"
 #include "policy/container-policy.h"
 #include "wire/syntax.h"
 
@@ -186,6 +187,10 @@ OwnerAnswer owner_check_ask(OwnerCheck *check, Connection *caller, WireString na
         if (owner_answer == OWNER_DENIED)
                 *ret_verdict = (PolicyVerdict){ .layer = POLICY_LAYER_SERVICE };
         return owner_answer;
+}
+
+const char *lsm_get_feature(void) {
+        return NULL;
 }
 
 bool policy_decide_eavesdrop(const PolicySubject *subject, PolicyVerdict *ret_verdict) {
