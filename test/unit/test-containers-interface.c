@@ -387,7 +387,8 @@ static void test_rule_bytes(void) {
         g_assert_null(give_long_rules(&world, "AddServerRules", C0, 2, 4096));
         g_assert_cmpstr(give_long_rules(&world, "AddServerRules", C0, 1, 1), ==,
                         ERROR_LIMITS_EXCEEDED);
-        fake_assert_events(&world.fake, "limit max_rules_per_container=5;");
+        fake_assert_events(&world.fake, "limit " CONTAINERS_PATH_PREFIX
+                                        "0 max_rules_per_container=5;");
         g_assert_cmpuint(container_rules_get(world.mine->policy->rules)->len, ==, 2);
         g_assert_null(give_long_rules(&world, "AllowContainers", C0, 1, 4096));
         g_assert_null(give_long_rules(&world, "AllowContainers", "/", 1, 4000));
