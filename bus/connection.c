@@ -412,6 +412,10 @@ static void connection_read(Connection *connection) {
                 connection_close(connection);
                 return;
         }
+        if (G_UNLIKELY(connection->transport.is_broken) && !connection->transport.is_busy) {
+                connection_close(connection);
+                return;
+        }
         watch_pending_fds(connection);
         if (connection->transport.is_busy || connection->peer_hung_up)
                 set_busy(connection, &bus->busy);
@@ -444,9 +448,15 @@ static bool send_out(Connection *connection) {
         return true;
 }
 
+/*
+ * Whoever cannot be sent to has gone, perhaps right after it had said something: that is read to
+ * its end first.
+ */
 static void flush(Connection *connection) {
-        if (!send_out(connection))
-                connection_close(connection);
+        if (send_out(connection) || connection->state == CONNECTION_CLOSED)
+                return;
+        connection->peer_hung_up = true;
+        set_busy(connection, &connection->bus->busy);
 }
 
 static void connection_ready(LoopSource *source, uint32_t events) {

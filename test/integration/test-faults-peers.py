@@ -275,6 +275,26 @@ def stopped(t):
            'nothing is left of the reader')
 
 
+@test('faults-peers/what somebody said before going arrives, though nothing can be sent there')
+def last_words(t):
+    scene = Scene(t)
+    scene.start()
+    for _ in range(5):
+        peer = rawbus.Connection(scene.bus.address)
+        data = b''.join(rawbus.call('com.example.Bystander', '/', I, 'Last', 'uay', number,
+                                    bytes(9000), flags=rawbus.NO_REPLY,
+                                    serial=9 + number).encode() for number in range(14))
+        os.kill(scene.bus.pid, signal.SIGSTOP)
+        peer.sock.sendall(data)                 # more than the bus reads at once
+        scene.client.send(rawbus.call(peer.unique, '/', I, 'Hear', flags=rawbus.NO_REPLY))
+        peer.close()
+        os.kill(scene.bus.pid, signal.SIGCONT)
+        for number in range(14):
+            t.equal(scene.server.wait_call('Last').body[0], number, 'all of it, in order')
+    scene.client.drain()
+    scene.check('last words')
+
+
 @test('faults-peers/a service that dies with calls on it')
 def service_dies(t):
     scene = Scene(t)
