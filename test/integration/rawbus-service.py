@@ -14,6 +14,8 @@ def main():
             while True:
                 request = connection.wait_call()
                 request.close_fds()
+                if request.member == 'Crash':
+                    os._exit(3)
                 connection.send(rawbus.reply_to(request, 's', request.path))
                 if request.member == 'Quit':
                     connection.sync()
