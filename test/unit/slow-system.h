@@ -55,7 +55,9 @@ int clock_gettime(clockid_t clock, struct timespec *ret_now) {
         uint64_t ahead_usec = __atomic_load_n(&slow_system.ahead_usec, __ATOMIC_RELAXED);
         int r = (int)syscall(SYS_clock_gettime, clock, ret_now);
 
+        ahead_usec += (uint64_t)ret_now->tv_nsec / 1000;
         ret_now->tv_sec += (time_t)(ahead_usec / 1000000);
+        ret_now->tv_nsec = (long)(ahead_usec % 1000000) * 1000;
         return r;
 }
 
@@ -93,6 +95,6 @@ static inline void slow_system_wait_asked(unsigned n_asked) {
         g_mutex_unlock(&slow_system.lock);
 }
 
-static inline void slow_system_put_clock_forward(unsigned seconds) {
-        __atomic_fetch_add(&slow_system.ahead_usec, (uint64_t)seconds * 1000000, __ATOMIC_RELAXED);
+static inline void slow_system_put_clock_forward(unsigned msec) {
+        __atomic_fetch_add(&slow_system.ahead_usec, (uint64_t)msec * 1000, __ATOMIC_RELAXED);
 }

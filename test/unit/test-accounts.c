@@ -8,6 +8,7 @@
 
 #define UID 61234
 #define N_PEERS 4
+#define HOUR (3600 * 1000)
 
 typedef struct Peer {
         AccountsPeer peer;
@@ -227,7 +228,7 @@ static void fail_for_hours(Fixture *fixture, unsigned n_times) {
         for (unsigned i = 1; i <= n_times; i++) {
                 slow_system_wait_asked(i);
                 g_assert_cmpint(loop_turn(fixture->loop), ==, 0);
-                slow_system_put_clock_forward(3600);
+                slow_system_put_clock_forward(HOUR);
                 g_assert_cmpint(loop_turn(fixture->loop), ==, 0);
         }
 }
@@ -255,11 +256,11 @@ static void test_failed(void) {
         slow_system_wait_asked(1);
         g_assert_cmpint(loop_turn(fixture.loop), ==, 0);
         g_assert_cmpuint(fixture.peers[0].n_known, ==, 0);
-        slow_system_put_clock_forward(3600);
+        slow_system_put_clock_forward(HOUR);
         wait_known(&fixture, 0);
         /* it is still asked for, though nobody waits */
         slow_system_say(0, UID, false);
-        slow_system_put_clock_forward(3600);
+        slow_system_put_clock_forward(HOUR);
         while (fixture.n_changes == 0)
                 g_assert_cmpint(loop_turn(fixture.loop), ==, 0);
         g_assert_cmpuint(fixture.id, ==, UID);

@@ -7,7 +7,7 @@
 #include <glib/gstdio.h>
 #include <sys/resource.h>
 
-#define LONGER_THAN_PATIENCE 60
+#define LONGER_THAN_PATIENCE (60 * 1000)
 #define MANY 30
 
 typedef struct Fixture {
@@ -30,6 +30,13 @@ static void answer(void *user, const CallRef *call, const char *error) {
         fixture->n_failed += error != NULL;
 }
 
+static void write_file(Fixture *fixture) {
+        const char *text = "<busconfig><listen>unix:path=/nowhere</listen>"
+                           "<policy user='dyn'><allow own='*'/></policy></busconfig>";
+
+        g_assert_true(g_file_set_contents(fixture->path, text, -1, NULL));
+}
+
 static void set_up(Fixture *fixture) {
         const ReloadHost host = { .apply = apply, .answer = answer, .user = fixture };
 
@@ -37,9 +44,7 @@ static void set_up(Fixture *fixture) {
         *fixture = (Fixture){ .loop = loop_new(NULL) };
         fixture->folder = g_dir_make_tmp("dct-reload-XXXXXX", NULL);
         fixture->path = g_build_filename(fixture->folder, "a.conf", NULL);
-        g_assert_true(g_file_set_contents(
-                fixture->path,
-                "<busconfig><listen>unix:path=/nowhere</listen><policy user='dyn'><allow own='*'/></policy></busconfig>", -1, NULL));
+        write_file(fixture);
         fixture->workers = workers_new(fixture->loop, NULL);
         fixture->reload = reload_new(fixture->loop, fixture->workers, fixture->path, &host);
 }
@@ -155,10 +160,28 @@ static void test_shortage(void) {
         tear_down(&fixture);
 }
 
+/* One every 100 ms: it is never quiet. */
+static void test_no_quiet(void) {
+        g_autoptr(Config) config = NULL;
+        Fixture fixture;
+
+        set_up(&fixture);
+        config = config_load(fixture.path, NULL);
+        reload_watch(fixture.reload, config);
+        for (unsigned i = 0; i < 100 && fixture.n_applied == 0; i++) {
+                write_file(&fixture);
+                slow_system_put_clock_forward(100);
+                g_assert_cmpint(loop_turn(fixture.loop), ==, 0);
+        }
+        g_assert_cmpuint(fixture.n_applied, >, 0);
+        tear_down(&fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/reload/few-given-up", test_few_given_up);
         g_test_add_func("/bus/reload/all-answered", test_all_answered);
         g_test_add_func("/bus/reload/shortage", test_shortage);
+        g_test_add_func("/bus/reload/no-quiet", test_no_quiet);
         return g_test_run();
 }
