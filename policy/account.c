@@ -5,7 +5,10 @@
  */
 #include "policy/account.h"
 
+#include "base/fdset.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <grp.h>
 #include <pwd.h>
@@ -63,22 +66,41 @@ static PolicyAnswer classify(int code) {
         }
 }
 
+/* Without one a source of accounts may find nothing and say that there is nothing. */
+static bool has_descriptors(void) {
+        auto_fd fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        return fd >= 0 || (errno != EMFILE && errno != ENFILE);
+}
+
+/* Into @account, and only what is certain. Return: 0 or an errno. */
+static int ask(PolicyAccount *account, bool is_group, char *buffer, size_t n_buffer) {
+        PolicyAccount answer = { .name = account->name };
+        int code = is_group ? ask_for_group(account->name, buffer, n_buffer, &answer)
+                            : ask_for_user(account->name, buffer, n_buffer, &answer);
+
+        if (classify(code) == POLICY_ANSWER_GIVEN && !answer.known && !has_descriptors())
+                return EMFILE;
+        if (classify(code) == POLICY_ANSWER_GIVEN) {
+                account->known = answer.known;
+                account->id = answer.id;
+        }
+        return code;
+}
+
 void policy_account_look_up(PolicyAccount *account, bool is_group) {
         size_t n_buffer = FIRST_BUFFER;
         g_autofree char *buffer = g_malloc(n_buffer);
         int code;
 
         for (;;) {
-                code = is_group ? ask_for_group(account->name, buffer, n_buffer, account)
-                                : ask_for_user(account->name, buffer, n_buffer, account);
+                code = ask(account, is_group, buffer, n_buffer);
                 if (code != ERANGE || n_buffer >= LARGEST_BUFFER)
                         break;
                 n_buffer *= 4;
                 buffer = g_realloc(buffer, n_buffer);
         }
         account->answer = classify(code);
-        if (code != 0 && account->answer == POLICY_ANSWER_GIVEN)
-                account->known = false;
 }
 
 static void set(PolicyAccount *account, const char *name, bool is_group) {

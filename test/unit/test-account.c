@@ -115,6 +115,12 @@ static void test_no_descriptors(void) {
         none = (struct rlimit){ 0, before.rlim_max };
         g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &none), ==, 0);
         policy_account_look_up(&account, false);
+        if (account.answer == POLICY_ANSWER_EXHAUSTED) {
+                /* a source that takes what it cannot open for what is not there */
+                says = 0;
+                policy_account_look_up(&account, false);
+                says = PASS_ON;
+        }
         g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
         g_assert_cmpint(account.answer, ==, POLICY_ANSWER_EXHAUSTED);
         g_assert_true(account.known);
