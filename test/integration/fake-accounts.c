@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into a bus, this is its system's database of users and groups. It is the file that FAKE_ACCOUNTS
- * names, one account a line, read at every question:
+ * Preloaded into a bus, or as the module "fake" of nsswitch.conf(5), this is its system's database of users and groups.
+ * It is the file that FAKE_ACCOUNTS names, one account a line, read at every question:
  *
  *      user NAME ID        group NAME ID
  *      hang NAME           whoever asks for it waits until this line is gone
@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <nss.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -73,32 +74,51 @@ static int ask(const char *kind, const char *name, size_t n_buffer, unsigned *re
         return find(kind, name, ret_id) ? 0 : ENOENT;
 }
 
+static int find_user(const char *name, size_t n_buffer, struct passwd *entry) {
+        memset(entry, 0, sizeof *entry);
+        return ask("user", name, n_buffer, &entry->pw_uid);
+}
+
+static int find_group(const char *name, size_t n_buffer, struct group *entry) {
+        memset(entry, 0, sizeof *entry);
+        return ask("group", name, n_buffer, &entry->gr_gid);
+}
+
 int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t n_buffer, struct passwd **ret_found) {
-        unsigned id = 0;
-        int code = ask("user", name, n_buffer, &id);
+        int code = find_user(name, n_buffer, entry);
 
         (void)buffer;
-        *ret_found = NULL;
-        if (code != 0)
-                return code;
-        memset(entry, 0, sizeof *entry);
-        entry->pw_uid = id;
-        *ret_found = entry;
-        return 0;
+        *ret_found = code == 0 ? entry : NULL;
+        return code;
 }
 
 int getgrnam_r(const char *name, struct group *entry, char *buffer, size_t n_buffer, struct group **ret_found) {
-        unsigned id = 0;
-        int code = ask("group", name, n_buffer, &id);
+        int code = find_group(name, n_buffer, entry);
 
         (void)buffer;
-        *ret_found = NULL;
-        if (code != 0)
-                return code;
-        memset(entry, 0, sizeof *entry);
-        entry->gr_gid = id;
-        *ret_found = entry;
-        return 0;
+        *ret_found = code == 0 ? entry : NULL;
+        return code;
+}
+
+static enum nss_status to_status(int code, int *ret_errno) {
+        *ret_errno = code;
+        if (code == 0)
+                return NSS_STATUS_SUCCESS;
+        if (code == ENOENT)
+                return NSS_STATUS_NOTFOUND;
+        return code == ERANGE || code == EAGAIN ? NSS_STATUS_TRYAGAIN : NSS_STATUS_UNAVAIL;
+}
+
+enum nss_status _nss_fake_getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t n_buffer,
+                                     int *ret_errno) {
+        (void)buffer;
+        return to_status(find_user(name, n_buffer, entry), ret_errno);
+}
+
+enum nss_status _nss_fake_getgrnam_r(const char *name, struct group *entry, char *buffer, size_t n_buffer,
+                                     int *ret_errno) {
+        (void)buffer;
+        return to_status(find_group(name, n_buffer, entry), ret_errno);
 }
 
 __attribute__((destructor)) static void clean_up(void) {

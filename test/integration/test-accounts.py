@@ -243,5 +243,34 @@ def ends(t):
     t.equal(bus.quit(), 0, 'the system still hangs')
 
 
+@test('accounts/a module of the C library that fails, hangs, and hangs still at the end')
+def module(t):
+    accounts = Accounts(t)
+    accounts.become_module(t)
+    bus = start(t, accounts, f'  <policy user="dyn">{NO_ID}</policy>\n')
+    accounts.set(f'user dyn {UID}')
+    older = connect(t, bus)
+    t.true(is_denied(older), 'it is known')
+    for code in (errno.EAGAIN, errno.EMFILE, errno.ECONNREFUSED):
+        accounts.set(f'fail dyn {code}')
+        asked = accounts.count_asked()
+        waiting = connect(t, bus, OTHER, hello=False)
+        accounts.wait_asked(t, asked + 1)
+        t.true(is_denied(older), os.strerror(code))
+        waiting.close()
+    accounts.set('hang dyn')
+    waiting = connect(t, bus, OTHER, hello=False)
+    serial = waiting.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'Hello'))
+    t.true(is_denied(older) and not is_denied(t.connect(bus)), 'others are served')
+    accounts.set()
+    t.returned(waiting.wait_reply(serial))
+    wait_denied(t, older, False, 'nobody has that name')
+    accounts.set('hang dyn')
+    asked = accounts.count_asked()
+    connect(t, bus, OTHER + 1, hello=False)
+    accounts.wait_asked(t, asked)
+    t.equal(bus.quit(), 0)
+
+
 if __name__ == '__main__':
     harness.main()

@@ -9,11 +9,13 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import accounts
 import harness
 import rawbus
 from harness import test
 
 DOCUMENT = os.path.join(harness.TOP, 'doc', 'differences.md')
+NOBODY = 65534
 NAMES = []
 BUS_PATH = rawbus.BUS_PATH
 
@@ -225,6 +227,22 @@ def unknown_uid(t, bus):
         return 'went on'
     except rawbus.Disconnected:
         return 'hung up'
+
+
+NAMES.append('late-accounts')
+
+
+@test('differences/late-accounts')
+def late_accounts(t):
+    harness.need_conductor()
+    harness.need_reference()
+    for program, expected in ((harness.REFERENCE, False), (harness.CONDUCTOR, True)):
+        known = accounts.Accounts(t)
+        bus = accounts.start(t, known, '  <policy user="dyn"><deny send_interface='
+                             '"org.freedesktop.DBus" send_member="GetId"/></policy>\n', program=program)
+        known.set(f'user dyn {NOBODY}')
+        reply = accounts.connect(t, bus, NOBODY).bus('GetId')
+        t.equal(reply.error == 'org.freedesktop.DBus.Error.AccessDenied', expected, program)
 
 
 @difference('connect-groups', 'hung up', 'went on', extra='''  <policy context="default">
