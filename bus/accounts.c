@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A look-up is about all names at once: there are few, and to ask for a name is the only question whose answer says for
- * certain that a user is the one whom the configuration means. It answers for all who came before it began. A few may
- * run side by side, as one that hangs must not keep the others; who comes while all of them run waits for the next.
- * What an older one says is not believed any more when a newer one has answered.
+ * A look-up is about all names at once: there are few, and to ask for a name is the only question
+ * whose answer says for certain that a user is the one whom the configuration means. It answers for
+ * all who came before it began. A few may run side by side, as one that hangs must not keep the
+ * others; who comes while all of them run waits for the next. What an older one says is not
+ * believed any more when a newer one has answered.
  *
- * A look-up that could not begin or that could not ask for every name is made again, after pauses that grow.
+ * A look-up that could not begin or that could not ask for every name is made again, after pauses
+ * that grow.
  *
- * Who has been answered for is counted by uid (and groups, when groups are among the names) for as long as a connection
- * lasts: the id of a user who is there is not given to another one.
+ * Who has been answered for is counted by uid (and groups, when groups are among the names) for as
+ * long as a connection lasts: the id of a user who is there is not given to another one.
  */
 #include "bus/accounts.h"
 
@@ -38,10 +40,10 @@ struct Accounts {
         uint64_t n_heard;    /* number of the newest one that answered */
         unsigned n_running;  /* about the names of this configuration */
         unsigned n_outdated; /* about those of one before */
-        bool wants_another;  /* who has come, or what has changed, is not covered by one that runs */
+        bool wants_another; /* who has come, or what has changed, is not covered by one that runs */
         LoopTimer again;
         uint64_t pause_usec;    /* before the next one of itself */
-        uint64_t failing_since; /* when the system last began to say that it cannot tell; 0: it can */
+        uint64_t failing_since; /* when the system began to say that it cannot tell; 0: it can */
 };
 
 typedef struct Lookup {
@@ -178,8 +180,8 @@ static void look_up_again(LoopTimer *timer) {
 }
 
 static void plan_another(Accounts *accounts) {
-        uint64_t most = list_is_empty(&accounts->waiting) ? LAST_PAUSE_USEC
-                                                          : PAUSE_WITH_SOMEBODY_USEC;
+        uint64_t most =
+                list_is_empty(&accounts->waiting) ? LAST_PAUSE_USEC : PAUSE_WITH_SOMEBODY_USEC;
 
         accounts->pause_usec = MIN(MAX(accounts->pause_usec * 2, FIRST_PAUSE_USEC), most);
         loop_arm(accounts->loop, &accounts->again,
@@ -193,8 +195,8 @@ static void plan_no_other(Accounts *accounts) {
 }
 
 /*
- * Whether those who wait may go on. That this process has no descriptors left may be the doing of one of them, so that
- * only an answer helps.
+ * Whether those who wait may go on. That this process has no descriptors left may be the doing of
+ * one of them, so that only an answer helps.
  */
 static bool is_enough(Accounts *accounts, PolicyAnswer answer) {
         uint64_t now = loop_now_usec(accounts->loop);
@@ -292,8 +294,8 @@ bool accounts_must_wait(Accounts *accounts, AccountsPeer *peer, Identity *identi
 }
 
 /*
- * Those who wait were not asked about for these names. Nor were those who are there already, and one of them may have
- * got a name while the files were read.
+ * Those who wait were not asked about for these names. Nor were those who are there already, and
+ * one of them may have got a name while the files were read.
  */
 static void start_over(Accounts *accounts) {
         accounts->n_outdated += accounts->n_running;

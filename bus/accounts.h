@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is who, while the bus runs: users and groups that the configuration names and the system did not know at first.
+ * Who is who, while the bus runs: users and groups that the configuration names and the system did
+ * not know at first.
  *
- * When somebody connects and there are such names, they are looked up anew, in a thread. Until the answer is there
- * nothing of him is handled, so that a <deny> for him holds from his first message. Nobody else waits, and neither does
+ * When somebody connects and there are such names, they are looked up anew, in a thread. Until the
+ * answer is there nothing of him is handled, so that a <deny> for him holds from his first message.
+ * Nobody else waits, and neither does
  *
  *      - the superuser and the bus's own user, who were there before the bus
  *      - whoever already has a connection that was asked about
  *
- * When the system does not answer, who waits is hung up on after auth_timeout. When it says for some seconds that it
- * cannot tell, because a server is not reached, who waits goes on under what is known, as if the configuration had been
- * read then. For everybody else a name means who it meant before. It is asked again until there is an answer.
+ * When the system does not answer, who waits is hung up on after auth_timeout. When it says for
+ * some seconds that it cannot tell, because a server is not reached, who waits goes on under what
+ * is known, as if the configuration had been read then. For everybody else a name means who it
+ * meant before. It is asked again until there is an answer.
  */
 #pragma once
 
@@ -29,8 +32,7 @@ struct AccountsPeer {
         ListNode node; /* linked while it waits */
         uint64_t came; /* number of the newest look-up when it began to wait */
         GBytes *key;   /* owned; uid, and groups where these matter; NULL: it was not asked about */
-        uint64_t
-                generation; /* of the configuration for which it is counted as known; 0: it is not */
+        uint64_t generation; /* of the configuration for which it counts as known; 0: it does not */
         void (*known)(AccountsPeer *peer); /* it is known who it is */
 };
 
@@ -45,7 +47,8 @@ Accounts *accounts_new(Loop *loop, Workers *workers, const AccountsHost *host);
 void accounts_free(Accounts *accounts);
 
 /**
- * accounts_set_config() - the names that @config did not know; they are looked up anew, for those who wait and those
+ * accounts_set_config() - the names that @config did not know; they are looked up anew, for those
+ * who wait and those
  *                         who are there
  * @before: the configuration in force until now, NULL: none
  *

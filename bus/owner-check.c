@@ -45,7 +45,7 @@ struct OwnerCheck {
 
 struct OwnerLookup {
         WorkerJob job;
-        OwnerCheck *check;   /* borrowed: Workers that are freed tell nobody any more */
+        OwnerCheck *check; /* borrowed: Workers that are freed tell nobody any more */
         bool given_up;
         GPtrArray *accounts; /* owned; of PolicyAccount *, each user once */
 };
@@ -217,8 +217,7 @@ static void begin(OwnerCheck *check) {
         if (check->running || list_is_empty(&check->waiting))
                 return;
         lookup = take_waiting(check);
-        if (check->n_given_up < MAX_GIVEN_UP &&
-            workers_start(check->workers, &lookup->job)) {
+        if (check->n_given_up < MAX_GIVEN_UP && workers_start(check->workers, &lookup->job)) {
                 check->running = lookup;
                 loop_arm(check->bus->loop, &check->patience,
                          loop_now_usec(check->bus->loop) + PATIENCE_USEC, give_up);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One reading at a time. It answers for all who asked before it began; who asks later gets the next one. A reading that
- * does not end, because the system does not say who a user is, is given up after a while: what it finds is dropped, and
- * the next request begins a new one. There are no more than a few of those; when one comes back after all, the system
- * answers again, and what was missed is read.
+ * One reading at a time. It answers for all who asked before it began; who asks later gets the next
+ * one. A reading that does not end, because the system does not say who a user is, is given up
+ * after a while: what it finds is dropped, and the next request begins a new one. There are no more
+ * than a few of those; when one comes back after all, the system answers again, and what was missed
+ * is read.
  *
- * Changes to files come in swarms. A reading begins when it has been quiet for a moment, or has not been for long, and
- * not at all when another one has begun after the last change. One watch may stand for several folders: two paths can
- * lead to the same.
+ * Changes to files come in swarms. A reading begins when it has been quiet for a moment, or has not
+ * been for long, and not at all when another one has begun after the last change. One watch may
+ * stand for several folders: two paths can lead to the same.
  */
 #include "bus/reload.h"
 
@@ -24,7 +25,7 @@
 #define QUIET_USEC (200u * 1000)
 #define UNREST_USEC (2u * 1000000)
 #define FOLDER_IS_GONE (IN_DELETE_SELF | IN_MOVE_SELF)
-#define WATCHED \
+#define WATCHED                                                                                    \
         (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | FOLDER_IS_GONE | IN_ONLYDIR)
 
 typedef struct Reading {
@@ -51,8 +52,8 @@ struct Reload {
         LoopSource source;
         LoopTimer quiet;
         uint64_t restless_since; /* while that is armed: the first of the changes */
-        GHashTable *folders; /* owned; path -> watch */
-        Config *watched;     /* ref; NULL: none yet */
+        GHashTable *folders;     /* owned; path -> watch */
+        Config *watched;         /* ref; NULL: none yet */
 };
 
 static void begin(Reload *reload);
@@ -102,8 +103,8 @@ static void reading_free(Reading *reading) {
 
 static void try_later(Reload *reload) {
         if (!reload->reading)
-                loop_arm(reload->loop, &reload->quiet,
-                         loop_now_usec(reload->loop) + PATIENCE_USEC, it_is_quiet);
+                loop_arm(reload->loop, &reload->quiet, loop_now_usec(reload->loop) + PATIENCE_USEC,
+                         it_is_quiet);
 }
 
 static void came_back(Reload *reload) {

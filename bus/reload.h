@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the configuration again: on SIGHUP, on ReloadConfig and when a file has changed. It is read in a thread, as
- * it names users and groups that have to be looked up, and is put in force as a whole or not at all.
+ * Reading the configuration again: on SIGHUP, on ReloadConfig and when a file has changed. It is
+ * read in a thread, as it names users and groups that have to be looked up, and is put in force as
+ * a whole or not at all.
  */
 #pragma once
 
@@ -30,7 +31,7 @@ void reload_watch(Reload *reload, Config *config);
  * reload_request() - reads the files as they are now
  * @call: what to answer; NULL: nobody has called
  *
- * The answer comes later, in another turn. Requests that come while files are being read are answered after
- * another reading.
+ * The answer comes later, in another turn. Requests that come while files are being read are
+ * answered after another reading.
  */
 void reload_request(Reload *reload, const CallRef *call);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread for each job, because a job may hang in a library that cannot be told to stop, and such jobs must not
- * keep those behind them waiting. What is done lies in a list under a lock, and an eventfd wakes the loop.
+ * One thread for each job, because a job may hang in a library that cannot be told to stop, and
+ * such jobs must not keep those behind them waiting. What is done lies in a list under a lock, and
+ * an eventfd wakes the loop.
  */
 #include "bus/workers.h"
 
@@ -15,8 +16,8 @@
 #include <unistd.h>
 
 /*
- * Who gives out jobs bounds his own, and all of them together stay below: 8 look-ups of who connects, 3 readings of the
- * configuration, 3 look-ups of owners. None takes another's place.
+ * Who gives out jobs bounds his own, and all of them together stay below: 8 look-ups of who
+ * connects, 3 readings of the configuration, 3 look-ups of owners. None takes another's place.
  */
 #define MAX_AT_WORK 16
 
@@ -30,8 +31,8 @@ typedef struct Desk {
 } Desk;
 
 /*
- * Desks of buses that have ended before their threads. What such a thread finishes stays here: whoever it was for is
- * gone, and nobody else may free it.
+ * Desks of buses that have ended before their threads. What such a thread finishes stays here:
+ * whoever it was for is gone, and nobody else may free it.
  */
 static Desk *left_behind;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * getpwnam_r(3) and getgrnam_r(3) say "there is none" in several ways, which the manual lists; every other number is a
- * failure. Entries may be large: that of a group lists all its members.
+ * getpwnam_r(3) and getgrnam_r(3) say "there is none" in several ways, which the manual lists;
+ * every other number is a failure. Entries may be large: that of a group lists all its members.
  */
 #include "policy/account.h"
 

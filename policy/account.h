@@ -2,8 +2,8 @@
 /*
  * A user or group as the configuration names it, and what the system says of it.
  *
- * That the system has no such name is an answer. That it could not be asked, because a descriptor or a server was
- * missing, is none: what was known before stays.
+ * That the system has no such name is an answer. That it could not be asked, because a descriptor
+ * or a server was missing, is none: what was known before stays.
  */
 #pragma once
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Users and groups that rules speak of and that the system did not know when the configuration was read. They may come
- * to be while the bus runs, as dynamic users do.
+ * Users and groups that rules speak of and that the system did not know when the configuration was
+ * read. They may come to be while the bus runs, as dynamic users do.
  *
- * A plain value: the bus keeps one, a copy of it is looked up where looking up may block, and comes back as an answer.
+ * A plain value: the bus keeps one, a copy of it is looked up where looking up may block, and comes
+ * back as an answer.
  */
 #pragma once
 
@@ -34,10 +35,10 @@ void late_accounts_look_up(GPtrArray *accounts);
 /** late_accounts_get_answer() - the worst that came of asking for one of them */
 PolicyAnswer late_accounts_get_answer(const GPtrArray *accounts);
 
-/** late_accounts_keep() - names of @accounts that had no answer are as in @before, which it is a copy of */
+/** late_accounts_keep() - names without an answer are as in @before, which @accounts is a copy of */
 void late_accounts_keep(GPtrArray *accounts, const GPtrArray *before);
 
-/** late_accounts_equal() - whether all names of @a have the same ids in @b, which is a copy of it */
+/** late_accounts_equal() - whether all names of @a have the same ids in @b, a copy of it */
 bool late_accounts_equal(const GPtrArray *a, const GPtrArray *b);
 
 /** late_accounts_have_groups() - whether some of them are groups */

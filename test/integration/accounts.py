@@ -35,8 +35,8 @@ class Accounts:
             out.write('passwd: files fake\ngroup: files fake\n')
         del self.options['env']['LD_PRELOAD']
         self.options['env']['LD_LIBRARY_PATH'] = t.directory
-        self.options['prefix'] = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/nsswitch.conf '
-                                  '&& exec "$@"', switch]
+        script = 'mount --bind "$0" /etc/nsswitch.conf && exec "$@"'
+        self.options['prefix'] = ['unshare', '--mount', 'sh', '-c', script, switch]
 
     def set(self, *lines):
         with open(self.path + '.new', 'w', encoding='utf-8') as out:

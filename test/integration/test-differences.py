@@ -238,8 +238,9 @@ def late_accounts(t):
     harness.need_reference()
     for program, expected in ((harness.REFERENCE, False), (harness.CONDUCTOR, True)):
         known = accounts.Accounts(t)
-        bus = accounts.start(t, known, '  <policy user="dyn"><deny send_interface='
-                             '"org.freedesktop.DBus" send_member="GetId"/></policy>\n', program=program)
+        rules = ('  <policy user="dyn"><deny send_interface="org.freedesktop.DBus" '
+                 'send_member="GetId"/></policy>\n')
+        bus = accounts.start(t, known, rules, program=program)
         known.set(f'user dyn {NOBODY}')
         reply = accounts.connect(t, bus, NOBODY).bus('GetId')
         t.equal(reply.error == 'org.freedesktop.DBus.Error.AccessDenied', expected, program)

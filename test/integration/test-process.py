@@ -393,7 +393,8 @@ def left_behind(t):
     harness.need_root()
     os.chmod(t.directory, 0o755)
     pid_file, path = t.path('pid'), t.path('socket')
-    process, address = start(t, config(t, f'<user>nobody</user><pidfile>{pid_file}</pidfile>{ANYBODY}'))
+    extra = f'<user>nobody</user>{ANYBODY}'
+    process, address = start(t, config(t, f'{extra}<pidfile>{pid_file}</pidfile>'))
     t.returned(t.connect(address).bus('GetId'))
     end(t, process)
     log_text = process.stderr.read().decode()
@@ -401,7 +402,7 @@ def left_behind(t):
         t.true(os.path.lexists(left), f'{left} cannot be removed by nobody')
         t.equal(log_text.count(f'{left} stays behind: Permission denied'), 1, log_text)
     os.unlink(pid_file)
-    process, address = start(t, config(t, f'<user>nobody</user>{ANYBODY}'))
+    process, address = start(t, config(t, extra))
     t.returned(t.connect(address).bus('GetId'), 'the path is taken over')
     end(t, process)
 

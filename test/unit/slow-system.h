@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A system that answers when the test says so, and a clock that the test can put forward. Linked into a test, these
- * functions are found before those of the C library. To be included by one file.
+ * A system that answers when the test says so, and a clock that the test can put forward. Linked
+ * into a test, these functions are found before those of the C library. To be included by one file.
  */
 #pragma once
 
@@ -20,18 +20,17 @@ typedef struct SlowSystem {
         GMutex lock;
         GCond changed;
         unsigned n_asked;
-        uint64_t released; /* questions whose answer may go, one bit each */
-        bool is_closed;    /* who asks waits for his bit */
-        int code;          /* an errno, or 0 */
-        uid_t uid;         /* of every name; 0: there is none */
+        uint64_t released;   /* questions whose answer may go, one bit each */
+        bool is_closed;      /* who asks waits for his bit */
+        int code;            /* an errno, or 0 */
+        uid_t uid;           /* of every name; 0: there is none */
         uint64_t ahead_usec; /* the clock is */
 } SlowSystem;
 
 static SlowSystem slow_system;
 
-int getpwnam_r(const char *name G_GNUC_UNUSED, struct passwd *entry,
-               char *buffer G_GNUC_UNUSED, size_t n_buffer G_GNUC_UNUSED,
-               struct passwd **ret_found) {
+int getpwnam_r(const char *name G_GNUC_UNUSED, struct passwd *entry, char *buffer G_GNUC_UNUSED,
+               size_t n_buffer G_GNUC_UNUSED, struct passwd **ret_found) {
         unsigned number;
         uid_t uid;
         bool waits;
@@ -80,7 +79,10 @@ static inline void slow_system_say(int code, uid_t uid, bool is_closed) {
         g_mutex_unlock(&slow_system.lock);
 }
 
-/* The question of this number, the first one being 0, is answered with what was to be said when it was asked. */
+/*
+ * The question of this number, the first one being 0, is answered with what was to be said when it
+ * was asked.
+ */
 static inline void slow_system_release(unsigned number) {
         g_mutex_lock(&slow_system.lock);
         slow_system.released |= UINT64_C(1) << number;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Users and groups by name: what counts as an answer of the system, and what is kept without one. The questions of the
- * module come to this file's getpwnam_r() and getgrnam_r(), which pass them on unless a test says what they say.
+ * Users and groups by name: what counts as an answer of the system, and what is kept without one.
+ * The questions of the module come to this file's getpwnam_r() and getgrnam_r(), which pass them on
+ * unless a test says what they say.
  */
 #include "policy/late-accounts.h"
 #include "policy/xml-loader.h"
@@ -17,7 +18,7 @@
 
 #define PASS_ON (-1)
 
-static int says = PASS_ON; /* an errno, 0: there is none, PASS_ON: what the system says */
+static int says = PASS_ON;  /* an errno, 0: there is none, PASS_ON: what the system says */
 static size_t wants_buffer; /* ERANGE for less */
 static unsigned n_asked;
 
@@ -55,32 +56,30 @@ static void reset(void) {
         n_asked = 0;
 }
 
-/* getpwnam_r(3): "0 or ENOENT or ESRCH or EBADF or EPERM or ...  The given name or uid was not found." */
+/*
+ * getpwnam_r(3): "0 or ENOENT or ESRCH or EBADF or EPERM or ...  The given name or uid was not
+ * found."
+ */
 static const struct {
         int code;
         PolicyAnswer answer;
 } rows[] = {
-        { 0, POLICY_ANSWER_GIVEN },
-        { ENOENT, POLICY_ANSWER_GIVEN },
-        { ESRCH, POLICY_ANSWER_GIVEN },
-        { EBADF, POLICY_ANSWER_GIVEN },
-        { EPERM, POLICY_ANSWER_GIVEN },
-        { EINTR, POLICY_ANSWER_FAILED },
-        { EAGAIN, POLICY_ANSWER_FAILED },
-        { EIO, POLICY_ANSWER_FAILED },
-        { ETIMEDOUT, POLICY_ANSWER_FAILED },
-        { ECONNREFUSED, POLICY_ANSWER_FAILED },
-        { ERANGE, POLICY_ANSWER_FAILED },
-        { EMFILE, POLICY_ANSWER_EXHAUSTED },
-        { ENFILE, POLICY_ANSWER_EXHAUSTED },
-        { ENOMEM, POLICY_ANSWER_EXHAUSTED },
+        { 0, POLICY_ANSWER_GIVEN },          { ENOENT, POLICY_ANSWER_GIVEN },
+        { ESRCH, POLICY_ANSWER_GIVEN },      { EBADF, POLICY_ANSWER_GIVEN },
+        { EPERM, POLICY_ANSWER_GIVEN },      { EINTR, POLICY_ANSWER_FAILED },
+        { EAGAIN, POLICY_ANSWER_FAILED },    { EIO, POLICY_ANSWER_FAILED },
+        { ETIMEDOUT, POLICY_ANSWER_FAILED }, { ECONNREFUSED, POLICY_ANSWER_FAILED },
+        { ERANGE, POLICY_ANSWER_FAILED },    { EMFILE, POLICY_ANSWER_EXHAUSTED },
+        { ENFILE, POLICY_ANSWER_EXHAUSTED }, { ENOMEM, POLICY_ANSWER_EXHAUSTED },
 };
 
 static void test_answers(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
                 for (int is_group = 0; is_group < 2; is_group++) {
                         bool given = rows[i].answer == POLICY_ANSWER_GIVEN;
-                        PolicyAccount account = { .name = g_strdup("some"), .id = 7, .known = true };
+                        PolicyAccount account = { .name = g_strdup("some"),
+                                                  .id = 7,
+                                                  .known = true };
                         PolicyAccount fresh = { .name = NULL };
 
                         g_test_message("%s %d", g_strerror(rows[i].code), is_group);
@@ -91,7 +90,8 @@ static void test_answers(void) {
                         if (!given)
                                 g_assert_cmpuint(account.id, ==, 7);
 
-                        (is_group ? policy_account_set_group : policy_account_set_user)(&fresh, "some");
+                        (is_group ? policy_account_set_group : policy_account_set_user)(&fresh,
+                                                                                        "some");
                         g_assert_cmpint(fresh.answer, ==, rows[i].answer);
                         g_assert_false(fresh.known);
                         policy_account_clear(&account);
@@ -101,7 +101,7 @@ static void test_answers(void) {
         reset();
 }
 
-/* Without a descriptor the system's own files cannot be read, which is not the same as not being in them. */
+/* Without a descriptor the system's files cannot be read, which is not the same as being in none. */
 static void test_no_descriptors(void) {
         PolicyAccount account = { .name = NULL };
         struct rlimit before, none;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Look-ups of names that come to be: which answer counts, who waits for it, and what follows a look-up that fails. */
+/*
+ * Look-ups of names that come to be: which answer counts, who waits for it, and what follows one
+ * that fails.
+ */
 #include "bus/accounts.h"
 
 #include "policy/late-accounts.h"
