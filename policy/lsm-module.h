@@ -2,7 +2,8 @@
 /* One security module, as lsm.c sees it: what was built in, or what stands for it. */
 #pragma once
 
-#include "policy/lsm.h"
+#include "policy/config.h"
+#include "policy/verdict.h"
 
 typedef enum LsmState {
         LSM_ABSENT, /* it does not mediate D-Bus here, and need not */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stands for SELinux where it was not built in. */
+#include "policy/lsm.h"
 #include "policy/lsm-module.h"
 
 static LsmState init(G_GNUC_UNUSED const Config *config, G_GNUC_UNUSED GError **error) {

@@ -6,6 +6,7 @@
  * libselinux keeps answers in its access vector cache, and shares a page with the kernel that says
  * when they hold no longer. What is remembered above depends on the same page.
  */
+#include "policy/lsm.h"
 #include "policy/lsm-module.h"
 
 #include "base/log.h"

@@ -3,6 +3,8 @@
  * The module that mediates, of those that were built in. There is one at most: labels of peers are
  * those of one module.
  */
+#include "policy/lsm.h"
+
 #include "policy/lsm-module.h"
 
 static const LsmModule *const modules[] = { &lsm_apparmor, &lsm_selinux };
