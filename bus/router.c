@@ -321,7 +321,8 @@ static Outcome activate(Trip *trip) {
         const MessageView *view = &trip->message->view;
         PolicyQuery query = { .activation = true };
 
-        if ((view->flags & MESSAGE_FLAG_NO_AUTO_START) ||
+        /* nobody starts unique names, and looking at the files takes time */
+        if ((view->flags & MESSAGE_FLAG_NO_AUTO_START) || view->destination.data[0] == ':' ||
             !bus->hooks.can_activate(bus, view->destination, &query.assumed_label))
                 return OUTCOME_NO_OWNER;
         if (!decide(trip, &query))
