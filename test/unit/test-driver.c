@@ -171,11 +171,6 @@ const char *policy_layer_name(PolicyLayer layer) {
         return "layer";
 }
 
-/* For the security module, which reads no policy here. */
-void policy_forget(void) {
-        g_assert_not_reached();
-}
-
 bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerdict *ret_verdict) {
         g_assert_nonnull(subject);
         g_assert_nonnull(name.data);
