@@ -31,6 +31,7 @@
 
 #include <pwd.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define START_REPLY_SUCCESS 1 /* answer of StartServiceByName */
@@ -228,8 +229,13 @@ static void init_hooks(Bus *bus) {
 }
 
 static void init_guid(Bus *bus) {
-        for (unsigned i = 0; i < 4; i++)
-                g_snprintf(bus->guid + 8 * i, 9, "%08x", g_random_int());
+        uint32_t words[4];
+
+        if (getrandom(words, sizeof words, 0) != (ssize_t)sizeof words)
+                for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+                        words[i] = g_random_int();
+        for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+                g_snprintf(bus->guid + 8 * i, 9, "%08x", words[i]);
 }
 
 static void init_activation(Bus *bus) {

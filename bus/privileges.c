@@ -109,7 +109,7 @@ void privileges_raise_descriptor_limit(void) {
                 if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
                         return;
                 log_message(LOG_LEVEL_DEBUG, "Cannot raise the limit of open files to %d: %s",
-                            ROOT_DESCRIPTORS, g_strerror(errno));
+                            ROOT_DESCRIPTORS, strerrordesc_np(errno));
         }
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)

@@ -6,6 +6,7 @@
 
 #include "base/fdset.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static int open_file(const char *path, bool only_regular, struct stat *ret_stat)
 
 /* Return: 0, -errno */
 static int read_all(int fd, GByteArray *bytes) {
-        uint8_t buffer[16384];
+        uint8_t buffer[4096];
 
         for (;;) {
                 ssize_t n = read(fd, buffer, sizeof buffer);
@@ -71,19 +72,21 @@ static gint compare_names(gconstpointer a, gconstpointer b) {
 }
 
 GPtrArray *config_files_list(const char *path, const char *suffix, GError **error) {
-        g_autoptr(GError) open_error = NULL;
-        g_autoptr(GDir) folder = g_dir_open(path, 0, &open_error);
+        DIR *folder = opendir(path);
         GPtrArray *names;
-        const char *name;
+        const struct dirent *entry;
 
         if (!folder) {
-                g_set_error_literal(error, CONFIG_ERROR, error_code(open_error->code), open_error->message);
+                /* g_strerror() would load the machinery of character sets to say that nothing is there */
+                g_set_error(error, CONFIG_ERROR, error_code(g_file_error_from_errno(errno)), "cannot read %s: %s",
+                            path, strerrordesc_np(errno));
                 return NULL;
         }
         names = g_ptr_array_new_with_free_func(g_free);
-        while ((name = g_dir_read_name(folder)))
-                if (g_str_has_suffix(name, suffix))
-                        g_ptr_array_add(names, g_strdup(name));
+        while ((entry = readdir(folder)))
+                if (g_str_has_suffix(entry->d_name, suffix))
+                        g_ptr_array_add(names, g_strdup(entry->d_name));
+        closedir(folder);
         g_ptr_array_sort(names, compare_names);
         return names;
 }
