@@ -724,6 +724,14 @@ def nested(t):
     t.true(SUB in names and A not in names and OTHER not in names, f'{names}')
 
 
+def ourselves(t):
+    script = t.path('again')
+    with open(script, 'w', encoding='utf-8') as out:
+        out.write(f'#!/bin/sh\nexec {OURS} "$@" -- --proxy={script}\n')
+    os.chmod(script, 0o755)
+    return script
+
+
 @test('proxy/fallback: which program')
 def which(t):
     need_ours()
@@ -742,6 +750,14 @@ def which(t):
     t.equal(t.run(plain, env=dict(os.environ, DBUS_CONTAINER_PROXY_PROGRAM=script)).returncode, 42,
             'environment')
     t.equal(t.run([*plain, '--', f'--proxy={script}']).returncode, 42, 'option')
+    process = t.run([*plain, '--', f'--proxy={ourselves(t)}'])
+    t.equal(process.returncode, 1, 'a script that is us again')
+    t.contains(process.err, 'there is no xdg-dbus-proxy', 'error')
+    os.rename(script, script + '.distrib')
+    with open(script, 'w', encoding='utf-8') as out:
+        out.write('#!/bin/sh\nexit 43\n')
+    os.chmod(script, 0o755)
+    t.equal(t.run(plain, env=dict(os.environ, PATH=path)).returncode, 42, 'the diverted one')
     process = t.run([*plain, '--', '--proxy=/nowhere'])
     t.equal(process.returncode, 1, 'no program')
     t.contains(process.err, '/nowhere', 'error')
