@@ -16,6 +16,9 @@
 
 #define PROGRAM "xdg-dbus-proxy"
 
+/* In the environment of what we have become; it is us again where a script has that name. */
+#define GUARD "DBUS_CONTAINER_PROXY_FALLBACK"
+
 /* Whether @path may be executed and is another file than the one we are. */
 static bool is_other_program(const char *path) {
         struct stat ours, theirs;
@@ -24,6 +27,19 @@ static bool is_other_program(const char *path) {
             !S_ISREG(theirs.st_mode) || access(path, X_OK) < 0)
                 return false;
         return ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino;
+}
+
+/* In one folder, where dpkg-divert(1) may have moved the real one aside. */
+static char *find_in_folder(const char *folder) {
+        static const char *const names[] = { PROGRAM ".distrib", PROGRAM };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *path = g_build_filename(folder, names[i], NULL);
+
+                if (is_other_program(path))
+                        return g_steal_pointer(&path);
+        }
+        return NULL;
 }
 
 static char *find_program(const ProxyArguments *arguments) {
@@ -36,10 +52,10 @@ static char *find_program(const ProxyArguments *arguments) {
         if (chosen)
                 return g_strdup(chosen);
         for (char **folder = folders; *folder; folder++) {
-                g_autofree char *path = g_build_filename(*folder, PROGRAM, NULL);
+                char *path = **folder != '\0' ? find_in_folder(*folder) : NULL;
 
-                if (**folder != '\0' && is_other_program(path))
-                        return g_steal_pointer(&path);
+                if (path)
+                        return path;
         }
         return NULL;
 }
@@ -81,7 +97,7 @@ void proxy_fallback_exec(const ProxyArguments *arguments, const GPtrArray *pairs
         g_autofree char *args = NULL;
         int fd, saved_errno;
 
-        if (!program) {
+        if (!program || g_getenv(GUARD)) {
                 g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
                             "the bus has no containers, and there is no " PROGRAM
                             " to stand in; install it or name it with -- --proxy=PROGRAM");
@@ -92,6 +108,7 @@ void proxy_fallback_exec(const ProxyArguments *arguments, const GPtrArray *pairs
         fd = memfd_create("arguments", 0);
         if (fd >= 0 && write_all(fd, data)) {
                 args = g_strdup_printf("--args=%d", fd);
+                g_setenv(GUARD, "1", TRUE);
                 (void)signal(SIGPIPE, SIG_DFL);
                 (void)execl(program, PROGRAM, args, NULL);
         }

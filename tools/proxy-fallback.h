@@ -12,7 +12,8 @@
  * @pairs:     of ProxyPair; borrowed
  *
  * The program is the chosen one, else $DBUS_CONTAINER_PROXY_PROGRAM, else the first xdg-dbus-proxy in
- * $PATH or where Debian has it that is not this very program under that name.
+ * $PATH or where Debian has it that is not this very program under that name, one that was diverted
+ * before the others.
  *
  * Return: only when it fails, with @error.
  */

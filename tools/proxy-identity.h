@@ -18,8 +18,8 @@ typedef struct ProxyIdentity {
  * @instance_id: or NULL
  *
  * A readable @info_path decides all three. Without it each is what was said, else what the
- * environment says ($DBUS_CONTAINER_PROXY_TYPE, ..._APP_ID, ..._INSTANCE_ID), else a default, the
- * instance's being our process id.
+ * environment says ($DBUS_CONTAINER_PROXY_TYPE, ..._APP_ID, ..._INSTANCE_ID), else a default: of the
+ * instance our process id, and that of Firejail when it started us.
  */
 void proxy_identity_init(ProxyIdentity *identity, const char *info_path, const char *type,
                          const char *app_id, const char *instance_id);

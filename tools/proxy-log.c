@@ -29,37 +29,38 @@ static const char *or_empty(const char *text) {
         return text ? text : "";
 }
 
-static void print_call(GDBusMessage *message, const char *what) {
-        g_print("%s %s.%s at %s\n", what, or_empty(g_dbus_message_get_interface(message)),
-                or_empty(g_dbus_message_get_member(message)),
-                or_empty(g_dbus_message_get_path(message)));
+static char *member_text(GDBusMessage *message, const char *what) {
+        return g_strdup_printf("%s %s.%s at %s", what,
+                               or_empty(g_dbus_message_get_interface(message)),
+                               or_empty(g_dbus_message_get_member(message)),
+                               or_empty(g_dbus_message_get_path(message)));
 }
 
-/* @side: of the sender, @other_side: of the message that a reply is for */
-static void print_message(GDBusMessage *message, char side, const char *arrow, const char *peer) {
-        char other_side = side == 'C' ? 'B' : 'C';
-
-        g_print("%c%u: %s %s ", side, g_dbus_message_get_serial(message), arrow, peer);
+/* @other_side: of the message that a reply is for */
+static char *message_text(GDBusMessage *message, char other_side) {
         switch (g_dbus_message_get_message_type(message)) {
         case G_DBUS_MESSAGE_TYPE_METHOD_CALL:
-                print_call(message, "call");
-                break;
+                return member_text(message, "call");
         case G_DBUS_MESSAGE_TYPE_SIGNAL:
-                print_call(message, "signal");
-                break;
+                return member_text(message, "signal");
         case G_DBUS_MESSAGE_TYPE_METHOD_RETURN:
-                g_print("return from %c%u\n", other_side,
-                        g_dbus_message_get_reply_serial(message));
-                break;
+                return g_strdup_printf("return from %c%u", other_side,
+                                       g_dbus_message_get_reply_serial(message));
         case G_DBUS_MESSAGE_TYPE_ERROR:
-                g_print("return error %s from %c%u\n",
-                        or_empty(g_dbus_message_get_error_name(message)), other_side,
-                        g_dbus_message_get_reply_serial(message));
-                break;
+                return g_strdup_printf("return error %s from %c%u",
+                                       or_empty(g_dbus_message_get_error_name(message)),
+                                       other_side, g_dbus_message_get_reply_serial(message));
         case G_DBUS_MESSAGE_TYPE_INVALID:
-                g_print("unknown message\n");
                 break;
         }
+        return g_strdup("unknown message");
+}
+
+/* One piece, for the app may write to the same place. @side: of the sender */
+static void print_message(GDBusMessage *message, char side, const char *arrow, const char *peer) {
+        g_autofree char *text = message_text(message, side == 'C' ? 'B' : 'C');
+
+        g_print("%c%u: %s %s %s\n", side, g_dbus_message_get_serial(message), arrow, peer, text);
 }
 
 static bool is_from_app(ProxyLog *log, GDBusMessage *message) {
