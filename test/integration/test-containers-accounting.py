@@ -8,6 +8,7 @@ and a server end.
 """
 
 import os
+import select
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -184,6 +185,68 @@ def queued_descriptors(t):
         others_get_through(t, world, [null])
         drop_filling(world)
         greedy.close()
+
+
+def has_input(connection):
+    return bool(select.select([connection.sock], [], [], 0)[0])
+
+
+def instance_is_stopped(t, world, send_some):
+    """Five connections, none of which has more than it may, send to services that do not read."""
+    services = [t.connect(world.bus) for _ in range(5)]
+    for service in services:
+        service.add_match("member='Fill'")
+    # what comes behind it waits in the bus, not in the kernel
+    world.client.send(rawbus.signal('/x', 'a.b', 'Fill', 'ay', bytes(1 << 20)))
+    world.client.sync()
+    greedy = [world.server.connect() for _ in range(5)]
+    for connection, service in zip(greedy[:4], services):
+        send_some(connection, service)
+        t.returned(connection.sync(), 'as much as one may')
+    send_some(greedy[4], services[4])
+    serial = greedy[0].send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.PEER, 'Ping'))
+    for other in (world.modest, world.client, world.modest, world.client):
+        t.returned(other.sync(), 'others')
+    t.true(not has_input(greedy[0]), 'the instance is read no more')
+    for service in services:
+        for message in service.drain():
+            message.close_fds()
+    t.returned(greedy[0].wait_reply(serial), 'it goes on when they have read')
+    for connection in (*greedy, *services):
+        connection.close()
+    t.true(harness.wait_until(lambda: world.count_inside() == 0), 'they are gone')
+
+
+@test('7/bytes that all connections of an instance have sent and nobody has read')
+def instance_bytes(t):
+    world = Sandboxes(t, limits={'max_incoming_bytes': 100000})
+    world.server.manager.bus('AddServerRules', 'oa(usos)', world.server.path, [rule(CALL, '')],
+                             interface=harness.CONTAINERS)
+
+    def send_some(connection, service):
+        for _ in range(2):
+            connection.send(rawbus.call(service.unique, '/x', 'a.b', 'M', 'ay', bytes(48000),
+                                        flags=rawbus.NO_REPLY))
+    for _ in range(2):
+        instance_is_stopped(t, world, send_some)
+
+
+@test('7/descriptors that all connections of an instance have sent and nobody has read')
+def instance_descriptors(t):
+    null = os.open('/dev/null', os.O_RDONLY | os.O_CLOEXEC)
+    t.fds.append(null)
+    world = Sandboxes(t, limits={'max_incoming_unix_fds': 8})
+    world.server.manager.bus('AddServerRules', 'oa(usos)', world.server.path,
+                             [rule(CALL | FDS, '')], interface=harness.CONTAINERS)
+    fds = world.bus.count_fds()
+
+    def send_some(connection, service):
+        for _ in range(2):
+            connection.send(rawbus.call(service.unique, '/x', 'a.b', 'M', fds=[null] * 4,
+                                        flags=rawbus.NO_REPLY))
+    for _ in range(2):
+        instance_is_stopped(t, world, send_some)
+    t.true(harness.wait_until(lambda: world.bus.count_fds() <= fds), 'descriptors of the bus')
 
 
 @test('7/a sandbox that does not read')
