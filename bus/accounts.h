@@ -48,8 +48,7 @@ void accounts_free(Accounts *accounts);
 
 /**
  * accounts_set_config() - the names that @config did not know; they are looked up anew, for those
- * who wait and those
- *                         who are there
+ *                         who wait and those who are there
  * @before: the configuration in force until now, NULL: none
  *
  * Return: of LateAccount *, borrowed until the next call or change; for policy_new_with_accounts().

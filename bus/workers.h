@@ -33,8 +33,8 @@ Workers *workers_new(Loop *loop, GError **error);
 void workers_free(Workers *workers);
 
 /**
- * workers_leave() - what exit(3) does; what _exit(2) does when a job still runs, which could make the
- * former wait for ever
+ * workers_leave() - what exit(3) does; what _exit(2) does when a job still runs, which could
+ * make the former wait for ever
  */
 _Noreturn void workers_leave(int status);
 

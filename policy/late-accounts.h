@@ -35,7 +35,7 @@ void late_accounts_look_up(GPtrArray *accounts);
 /** late_accounts_get_answer() - the worst that came of asking for one of them */
 PolicyAnswer late_accounts_get_answer(const GPtrArray *accounts);
 
-/** late_accounts_keep() - names without an answer are as in @before, which @accounts is a copy of */
+/** late_accounts_keep() - names without an answer are as in @before; @accounts is a copy of it */
 void late_accounts_keep(GPtrArray *accounts, const GPtrArray *before);
 
 /** late_accounts_equal() - whether all names of @a have the same ids in @b, a copy of it */

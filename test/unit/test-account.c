@@ -101,7 +101,7 @@ static void test_answers(void) {
         reset();
 }
 
-/* Without a descriptor the system's files cannot be read, which is not the same as being in none. */
+/* Without a descriptor the system's files cannot be read: that is not the same as being in none. */
 static void test_no_descriptors(void) {
         PolicyAccount account = { .name = NULL };
         struct rlimit before, none;
