@@ -17,6 +17,9 @@ int command_show(char **argv);
 /** command_rules() - prints the rules of a server or of an app's description, or adds to them */
 int command_rules(char **argv);
 
+/** command_explain() - says who allows or denies something to a container, and why */
+int command_explain(char **argv);
+
 /** command_learn() - runs a program and prints the rules that it needs */
 int command_learn(char **argv);
 

@@ -25,6 +25,8 @@ static const Command commands[] = {
         { "show", command_show, "[OPTION...] CONTAINER...", "print all about a container" },
         { "rules", command_rules, "[OPTION...] [CONTAINER]",
           "print the rules of a container, or what an app's description allows" },
+        { "explain", command_explain, "[OPTION...] [CONTAINER] QUESTION...",
+          "say whether something is allowed, by whom, and what would be needed" },
         { "learn", command_learn, "[OPTION...] [--] COMMAND [ARGUMENT...]",
           "run a program and print the rules that it needs" },
         { "denials", command_denials, "[OPTION...] [CONTAINER]",

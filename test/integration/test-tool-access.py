@@ -8,7 +8,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
-from containers import CALL, INTERFACE, SERVICE, Server, rule
+import rawbus
+from containers import CALL, INTERFACE, OWN, RECEIVE, SERVICE, Server, rule
 from harness import CONTAINER_TOOL, test
 from tools import servers, start_gdbus, tool, world
 
@@ -226,6 +227,95 @@ def stop(t):
     t.contains(err, '/nowhere', 'message')
     t.equal(servers(t, watcher), [], 'the others are stopped all the same')
     tool(t, env, 'stop', status=2)
+
+
+@test('tool/explain --rules')
+def explain_rules(t):
+    _, env = world(t)
+    file = written(t, 'rules', '# what it needs\ncall com.example.A a.b.C @/x/*\n\n'
+                               'receive com.example.B.*\nown com.example.Mine\n')
+    for question, status, wanted in (
+            ('call com.example.A a.b.C @/x/y', 0, f'container: call com.example.A a.b.C @/x/* ({file}:2)'),
+            ('call com.example.A a.b.D @/x', 1, 'this one would: call com.example.A a.b.D @/x\n'),
+            ('call com.example.A a.b.C', 1, 'call com.example.A a.b.C @/\n'),
+            ('call com.example.A a.b.C @/x fds', 1, 'call com.example.A a.b.C @/x fds\n'),
+            ('signal com.example.A a.b.C @/x', 0, f'{file}:2'),
+            ('call com.example.Other a.b.C', 1, 'is told that nobody has this name'),
+            ('receive com.example.B.C a.b.S', 0, f'receive com.example.B.* ({file}:4)'),
+            ('receive com.example.A a.b.S @/x', 1, 'receive com.example.A a.b.S @/x\n'),
+            ('own com.example.Mine', 0, f'{file}:5'),
+            ('own com.example.Other', 1, 'this one would: own com.example.Other\n'),
+            ('see com.example.Mine', 0, f'{file}:5'), ('see com.example.Z', 1, 'see com.example.Z'),
+            ('start com.example.A', 0, f'{file}:2'), ('start com.example.B', 1, 'call com.example.B'),
+            ('call org.freedesktop.DBus org.freedesktop.DBus.ListNames @/org/freedesktop/DBus', 0,
+             'needs no rule'),
+            ('call org.freedesktop.DBus org.freedesktop.DBus.ReloadConfig @/org/freedesktop/DBus',
+             1, 'no rule can allow it')):
+        out, _ = tool(t, env, 'explain', '--rules', file, *question.split(), status=status)
+        t.contains(out, wanted, question)
+        t.equal(out.split()[0], 'denied' if status else 'allowed', question)
+        if 'this one would: ' in out and status:
+            rule = out.split('this one would: ')[1].split('\n')[0]
+            tool(t, env, 'explain', '--allow', rule, '--rules', file, *question.split())
+    for question in ('', 'call', 'call nodots a.b.C', 'call com.example.A', 'nonsense com.example.A',
+                     'own com.example.A more', 'call com.example.A a.b.C @x', 'call com.example.A a..b',
+                     'call com.example.A a.b.C a.b.D'):
+        _, err = tool(t, env, 'explain', '--rules', file, *question.split(), status=2)
+        t.contains(err, 'expected', question)
+    metadata = written(t, 'metadata', METADATA.format(session='talk', system='see'))
+    out, _ = tool(t, env, 'explain', '--flatpak-metadata', metadata, 'call',
+                  'com.example.GService', 'a.b.C')
+    t.contains(out, f'{metadata}:5', 'of metadata')
+    out, _ = tool(t, env, 'explain', '--system', '--flatpak-metadata', metadata, 'call',
+                  'com.example.GService', 'a.b.C', status=1)
+    t.lacks(out, 'nobody has', 'a name that may be seen')
+
+
+@test('tool/explain: a container of a bus, and what really happens')
+def explain_server(t):
+    bus, env = world(t, extra='  <policy context="mandatory">\n'
+                              '    <deny send_interface="com.example.Forbidden"/>\n'
+                              '    <deny own="com.example.Never"/>\n  </policy>\n')
+    service = t.connect(bus)
+    service.own(SERVICE)
+    service.own('com.example.Alias')
+    server = Server(t, bus, [rule(CALL, SERVICE, path='/x'), rule(OWN, 'com.example.Never'),
+                             rule(OWN, 'com.example.Fine'), rule(RECEIVE, 'com.example.Alias')])
+    contained, peer = server.connect(), server.connect()
+    contained.add_match("interface='a.b'")
+    t.equal(contained.own('com.example.Fine'), None, 'a name')
+
+    def explained(*question, status, wanted):
+        out, _ = tool(t, env, 'explain', server.path, *question, status=status)
+        t.contains(out, wanted, f'{question}')
+
+    for destination, path, interface, status, wanted in (
+            (SERVICE, '/x', 'a.b', 0, f'call {SERVICE} @/x ({server.path})'),
+            (service.unique, '/x', 'a.b', 0, f'call {SERVICE} @/x'),
+            (SERVICE, '/y', 'a.b', 1, f'call {SERVICE} a.b.M @/y'),
+            (SERVICE, '/x', 'com.example.Forbidden', 1, 'denied by xml'),
+            ('com.example.Alias', '/x', 'a.b', 1, 'call com.example.Alias a.b.M @/x'),
+            (peer.unique, '/', 'a.b', 0, 'needs no rule')):
+        explained('call', destination, f'{interface}.M', f'@{path}', status=status, wanted=wanted)
+        serial = contained.send(rawbus.call(destination, path, interface, 'M'))
+        contained.sync()
+        answers = [m for m in contained.drain() if m.reply_serial == serial]
+        t.equal(len(answers), status, f'errors for {destination} {path} {interface}')
+    explained('own', 'com.example.Never', status=1, wanted='denied by xml')
+    explained('own', 'com.example.Other', status=1, wanted='denied by container')
+    out, _ = tool(t, env, 'explain', contained.unique, 'call', SERVICE, 'com.example.Forbidden.M',
+                  '@/x', status=1)
+    t.contains(out, f'{bus.config}:', 'file of the XML rule')
+    t.contains(out, f'container: call {SERVICE} @/x', 'the container layer agrees')
+    out, _ = tool(t, env, 'explain', '--no-config', server.path, 'call', SERVICE,
+                  'com.example.Forbidden.M', '@/x')
+    t.contains(out, 'xml: not asked', 'without XML')
+    for path, status in (('/x', 0), ('/z', 0)):
+        explained('receive', SERVICE, 'a.b.S', f'@{path}', status=status, wanted='com.example.Alias')
+    tool(t, env, 'explain', server.path, 'see', 'com.example.Gone', status=1)
+    tool(t, env, 'explain', '/nowhere', 'see', SERVICE, status=2)
+    tool(t, env, 'explain', status=2)
+    tool(t, env, 'explain', '--config', '/nonexistent', server.path, 'see', SERVICE, status=2)
 
 
 @test('tool/completion of bash')
