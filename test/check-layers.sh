@@ -62,7 +62,7 @@ for folder in base wire policy containers bus tools test; do
         report "$folder/Makefile.inc lists every file" "$found"
 done
 
-found=$(find . \( -name .git -o -name build -o -name build-aux -o -name corpus -o -name data -o -name baseline \
+found=$(find . \( -name .git -o -name b -o -name build -o -name build-aux -o -name corpus -o -name data -o -name baseline \
                 -o -name autom4te.cache \) -prune -o -type f \
                 \( -name '*.[ch]' -o -name '*.py' -o -name '*.sh' -o -name 'Makefile.inc' -o -name '*.ac' \) -print |
         xargs awk 'FNR == 1 { seen = 0 }
