@@ -44,6 +44,8 @@ static void fill_verdict(Denial *denial, const PolicyVerdict *verdict) {
         denial->file = verdict->file;
         denial->has_line = verdict->file != NULL;
         denial->line = verdict->line;
+        denial->is_reported = verdict->allowed;
+        denial->reported = 1;
 }
 
 static void fill_instance(Denial *denial, const Instance *instance) {

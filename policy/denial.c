@@ -39,6 +39,7 @@ static const DenialKey keys[] = {
         TEXT_KEY("Rule", rule),
         TEXT_KEY("File", file),
         NUMBER_KEY("Line", line, has_line),
+        NUMBER_KEY("Reported", reported, is_reported),
 };
 
 static const char *get_text(const Denial *denial, const DenialKey *key) {

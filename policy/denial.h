@@ -14,6 +14,7 @@ typedef struct Denial {
         PolicyLayer layer;
         const char *sender;       /* unique name */
         bool has_pid, has_uid, has_fds, has_line;
+        bool is_reported;         /* nothing was denied; then reported is 1 */
         uint32_t pid, uid;        /* of the sender */
         const char *label;
         const char *type, *app_id, *instance_id; /* of the container */
@@ -22,7 +23,7 @@ typedef struct Denial {
         const char *path, *interface, *member;
         uint32_t n_fds;
         const char *rule, *file;
-        uint32_t line;
+        uint32_t line, reported;
 } Denial;
 
 /** denial_message_type() - the word for a MESSAGE_TYPE_...; constant, NULL for unknown types */

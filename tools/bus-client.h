@@ -10,6 +10,7 @@
 #define CONTAINERS_INTERFACE "org.freedesktop.DBus.Containers1"
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
+#define ERROR_NO_OWNER "org.freedesktop.DBus.Error.NameHasNoOwner"
 #define ERROR_NOT_CONTAINER "org.freedesktop.DBus.Error.NotContainer"
 
 typedef enum BusKind {

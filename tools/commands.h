@@ -20,6 +20,9 @@ int command_rules(char **argv);
 /** command_explain() - says who allows or denies something to a container, and why */
 int command_explain(char **argv);
 
+/** command_monitor() - prints the messages of containers */
+int command_monitor(char **argv);
+
 /** command_learn() - runs a program and prints the rules that it needs */
 int command_learn(char **argv);
 

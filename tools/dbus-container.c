@@ -31,6 +31,8 @@ static const Command commands[] = {
           "run a program and print the rules that it needs" },
         { "denials", command_denials, "[OPTION...] [CONTAINER]",
           "print what containers were denied" },
+        { "monitor", command_monitor, "[OPTION...] [CONTAINER]",
+          "print the messages of containers, and what became of them" },
         { "stop", command_stop, "[OPTION...] CONTAINER...", "end a container" },
 };
 

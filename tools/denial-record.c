@@ -42,6 +42,7 @@ bool denial_record_read(GVariant *parameters, DenialRecord *ret_record) {
                 .file = text_of(keys, "File"),
                 .pid = number_of(keys, "PID"),
                 .line = number_of(keys, "Line"),
+                .is_reported = number_of(keys, "Reported") != 0,
         };
         return true;
 }

@@ -14,6 +14,7 @@ typedef struct DenialRecord {
         const char *layer, *sender, *type, *app_id, *instance_id, *receiver, *message_type;
         const char *path, *interface, *member, *rule, *file;
         guint32 pid, line;
+        bool is_reported; /* nothing was denied: the container is permissive */
 } DenialRecord;
 
 /**

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import shutil
 import signal
 import struct
 import sys
@@ -248,6 +249,112 @@ def denials_terminal(t):
     wait_for('2      com.example.App')
     process.send_signal(signal.SIGINT)
     t.equal(process.wait(20), 0, 'status')
+
+
+class Output:
+    """What a running tool prints, as far as it was read."""
+
+    def __init__(self, t, process):
+        self.t, self.process, self.text = t, process, ''
+
+    def wait_for(self, part):
+        """Everything up to the line that has this part."""
+        while part not in self.text:
+            line = harness.read_line(self.process.stdout.fileno(), 20)
+            self.t.true(line, f'{part} is not in {self.text}')
+            self.text += line + '\n'
+        before, self.text = self.text, ''
+        return before
+
+
+def start_monitor(t, env, *args):
+    process = t.spawn([CONTAINER_TOOL, 'monitor', *args], env=env)
+    t.contains(harness.read_line(process.stderr.fileno(), 20), 'watching', 'message')
+    return process, Output(t, process)
+
+
+@test('tool/monitor: container, verdict and layer of each message')
+def monitor(t):
+    bus, env = world(t)
+    service = t.connect(bus)
+    service.own(SERVICE)
+    server = Server(t, bus, [rule(CALL, SERVICE, path='/x')])
+    other = Server(t, bus, instance='other')
+    contained, elsewhere = server.connect(), other.connect()
+    process, output = start_monitor(t, env, server.path)
+    for path, verdict in (('/x', 'verdict=allowed'),
+                          ('/y', f'verdict=denied layer=container rule="call {SERVICE} a.b.M @/y"')):
+        elsewhere.bus('GetId')
+        serial = contained.send(rawbus.call(SERVICE, path, 'a.b', 'M', 'sa{sv}', 'evil\x1b[2J',
+                                            {'key': rawbus.Variant('au', [1, 2])}))
+        contained.sync()
+        header = (f'sender={contained.unique} -> destination={SERVICE} serial={serial} path={path}; '
+                  f'interface=a.b; member=M container=c0 {verdict}\n')
+        shown = output.wait_for('member=Ping')
+        t.contains(shown, header, 'header')
+        t.contains(shown, '   string "evil\\u{1b}[2J"\n   array [\n      dict entry(\n         string '
+                   '"key"\n         variant array [\n            uint32 1\n', 'body')
+        t.equal('error time=' in shown, path == '/y', 'the error')
+        t.lacks(shown, elsewhere.unique, 'of another container')
+    contained.bus('RequestName', 'su', 'com.example.Mine', 0)
+    t.contains(output.wait_for('AccessDenied'),
+               'member=RequestName container=c0 verdict=denied layer=container '
+               'rule="own com.example.Mine"', 'own')
+    late = server.connect()
+    service.send(rawbus.call(late.unique, '/', 'a.b', 'ToIt'))
+    t.contains(output.wait_for('member=ToIt'), f'destination={late.unique}', 'a later connection')
+    process.send_signal(signal.SIGINT)
+    t.equal(process.wait(20), 0, 'status')
+
+
+@test('tool/monitor: all containers, permissive ones')
+def monitor_all(t):
+    bus, env = world(t)
+    service = t.connect(bus)
+    service.own(SERVICE)
+    first = Server(t, bus).connect()
+    free = Server(t, bus, instance='i2', named={'Permissive': ('b', True)}).connect()
+    _, output = start_monitor(t, env)
+    free.add_match("interface='a.b'")
+    for sender in (first, free):
+        sender.send(rawbus.signal('/x', 'a.b', 'Unicast', destination=SERVICE))
+        sender.sync()
+    t.contains(output.wait_for('container=c0 verdict=denied'), first.unique, 'denied')
+    t.contains(output.wait_for('container=c1 verdict=reported'), free.unique, 'reported')
+    service.send(rawbus.signal('/x', 'a.b', 'Outside'))
+    service.sync()
+    tool(t, env, 'monitor', '/nowhere', status=1)
+    tool(t, env, 'monitor', 'a', 'b', status=2)
+
+
+@test('monitors of other projects show what they can of contained senders')
+def other_monitors(t):
+    bus, env = world(t)
+    service = t.connect(bus)
+    service.own(SERVICE)
+    server = Server(t, bus)
+    contained = server.connect()
+    for command, wanted in (
+            (['dbus-monitor', '--session'], b'AccessDenied'),
+            (['dbus-monitor', '--session', '--pcap'], server.path.encode()),
+            (['busctl', '--address', bus.address, 'monitor'], b'AccessDenied'),
+            (['busctl', '--address', bus.address, 'capture'], server.path.encode())):
+        if not shutil.which(command[0]):
+            continue
+        process = t.spawn(command, env=env)
+        shown = b''
+
+        def is_shown():
+            nonlocal shown
+            contained.bus('RequestName', 'su', 'com.example.Mine', 0)
+            while select.select([process.stdout], [], [], 0)[0]:
+                more = os.read(process.stdout.fileno(), 65536)
+                t.true(more, f'{command} ended: {shown}')
+                shown += more
+            return wanted in shown and contained.unique.encode() in shown
+
+        t.true(harness.wait_until(is_shown), f'{command}: {wanted} is not in {shown}')
+        process.kill()
 
 
 if __name__ == '__main__':
