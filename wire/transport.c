@@ -15,6 +15,13 @@
 #include <unistd.h>
 
 #define LARGE (32u << 10) /* messages over this are received into memory of their own */
+
+/*
+ * After a large message only this much is read before it is known how large the next one is: more
+ * would have to be copied to where that belongs.
+ */
+#define BEFORE_LARGE 512
+
 #define ARENA_ALIGN 64
 
 /* --- arena --- */
@@ -174,7 +181,7 @@ static TransportResult read_large(Transport *transport, InputArena *arena) {
         Payload *large = transport->large;
         size_t n, n_missing = large->n_bytes - transport->n_large;
         struct iovec iov[2] = { { payload_bytes(large) + transport->n_large, n_missing },
-                                { arena->bytes + arena->used, INPUT_READ_MAX } };
+                                { arena->bytes + arena->used, BEFORE_LARGE } };
         TransportResult result = receive_into(transport, iov, 2, &n);
 
         transport->n_large += (uint32_t)MIN(n, n_missing);
@@ -193,7 +200,8 @@ TransportResult transport_read(Transport *transport, InputArena *arena) {
         if (transport->large)
                 return read_large(transport, arena);
         uint8_t *to = arena->bytes + arena->used;
-        struct iovec iov = { to + transport->n_rest, INPUT_READ_MAX };
+        size_t n_max = transport->expects_large ? BEFORE_LARGE : INPUT_READ_MAX;
+        struct iovec iov = { to + transport->n_rest, n_max };
         TransportResult result = receive_into(transport, &iov, 1, &n);
         if (result != TRANSPORT_OK)
                 return result;
@@ -286,6 +294,7 @@ static TransportResult start_large(Transport *transport, size_t size) {
         transport->large = large;
         transport->n_large = (uint32_t)transport->n_window;
         transport->n_window = 0;
+        transport->expects_large = true;
         return TRANSPORT_OK;
 }
 
@@ -311,6 +320,7 @@ TransportResult transport_read_done(Transport *transport) {
                 size = message_frame_size(transport->window, transport->max_message);
         if (size > LARGE && size > transport->n_window)
                 return start_large(transport, size);
+        transport->expects_large = false;
         return transport_keep_bytes(transport, LARGE);
 }
 

@@ -66,6 +66,7 @@ typedef struct Transport {
                            */
         bool gets_much;   /* its last turn's output did not fit in one small block */
         bool is_busy;     /* the last read filled its buffer: there may be more */
+        bool expects_large; /* the last message was one */
         bool is_held; /* rest has whole messages: they come first, before anything is received */
         uint8_t n_in_fds;     /* descriptors that belong to messages not complete yet */
         uint32_t max_message; /* max_message_size */
