@@ -73,6 +73,15 @@ static void write_own(Writer *reply, const Bus *bus) {
         writer_add_entry_u32(reply, "UnixUserID", bus->uid);
 }
 
+/*
+ * A process of a container must not hold a descriptor for one outside: it would be a way around the
+ * names of processes that its sandbox hides (pidfd_getfd(2)).
+ */
+static bool may_hold_process(const Connection *caller, const Connection *peer) {
+        return connection_can_receive_fds(caller) &&
+               (!caller->instance || caller->instance == peer->instance);
+}
+
 bool driver_get_credentials(MethodCall *call, void *user) {
         CredentialsFlags flags = CREDENTIALS_DEFAULT;
         Connection *peer;
@@ -81,7 +90,7 @@ bool driver_get_credentials(MethodCall *call, void *user) {
 
         if (!driver_find_peer(user, call, &name, &peer))
                 return false;
-        if (connection_can_receive_fds(call->connection))
+        if (peer && may_hold_process(call->connection, peer))
                 flags |= CREDENTIALS_WITH_PIDFD;
         mark = writer_open_array(call->reply, "{sv}");
         if (!peer)

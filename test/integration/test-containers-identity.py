@@ -251,6 +251,24 @@ def credentials(t):
     t.true(bus.alive(), 'bus')
 
 
+@test('5/identity/no descriptor of a process outside for a contained caller')
+def process_descriptor(t):
+    bus, server, contained, service = world(t, [rule(CALL, SERVICE)])
+    if 'ProcessFD' not in credentials_of(service, contained.unique, t):
+        raise harness.Skip('the kernel has no SO_PEERPIDFD')
+    t.true('ProcessFD' in credentials_of(contained, contained.unique, t), 'its own')
+    t.true('ProcessFD' in credentials_of(contained, server.connect().unique, t), 'a sibling')
+    theirs = credentials_of(contained, SERVICE, t)
+    t.true('ProcessID' in theirs and 'ProcessFD' not in theirs, 'of the service')
+    t.true(bus.alive(), 'bus')
+
+
+def credentials_of(connection, name, t):
+    reply = connection.bus('GetConnectionCredentials', 's', name)
+    reply.close_fds()
+    return t.returned(reply)[0]
+
+
 @test('2/identity/GetConnectionInfo and GetServerInfo agree')
 def information(t):
     _, server, contained, service = world(t)
