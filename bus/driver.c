@@ -169,7 +169,8 @@ static void report_sight(Bus *bus, const MethodCall *call, WireString name,
         const Connection *caller = driver_caller(call);
         PolicyVerdict verdict;
 
-        if (G_LIKELY(!caller->instance) || sightings_has(caller, owner))
+        /* who has sent something is seen as a connection, not by all its names */
+        if (G_LIKELY(!caller->instance) || (name.data[0] == ':' && sightings_has(caller, owner)))
                 return;
         (void)container_policy_decide_see(&caller->subject, name, &owner->subject, &verdict);
         if (verdict.log)

@@ -351,6 +351,20 @@ def permissive_filter(t):
     t.equal(records(manager), [], 'nothing to report with the rule')
 
 
+@test('8/a permissive container asks for a name of somebody who has called it')
+def permissive_caller(t):
+    bus = t.bus()
+    service, manager = t.connect(bus), t.connect(bus)
+    service.own(SERVICE)
+    watch(manager)
+    contained = Server(t, bus, manager=manager, named={'Permissive': ('b', True)}).connect()
+    service.send(rawbus.signal('/x', IFACE, 'S', destination=contained.unique))
+    service.sync()
+    for name, rules in ((service.unique, []), (SERVICE, [f'see {SERVICE}'])):
+        t.returned(contained.bus('GetNameOwner', 's', name))
+        t.equal([record['Rule'] for _, record in records(manager)], rules, name)
+
+
 # Who hears of it
 
 @test('8/Denied reaches the creator, root and the bus\'s user only (needs root)')

@@ -203,6 +203,16 @@ class Model:
         return (self.covered_names(observer.server, names) or
                 bool(self.opt_ins(observer.server, owner, [name])))
 
+    def is_reported(self, observer, name):
+        """Whether a question for this one name is reported, as it would find nobody otherwise."""
+        server = observer.server
+        if not server or not server.permissive or server.unrestricted or not self.owner_of(name):
+            return False
+        server.open = False
+        hidden = not self.sees_name(observer, name)
+        server.open = True
+        return hidden
+
     def visible_owner(self, observer, name):
         """Who owns it, None also if the observer may not know."""
         return self.owner_of(name) if self.sees_name(observer, name) else None

@@ -509,6 +509,7 @@ class World:
                            'GetConnectionUnixUser'):
                 serial = connection.send(rawbus.call(BUS, rawbus.BUS_PATH, BUS, member, 's', name))
                 questions.append((serial, member, name, self.answer_to(player.peer, member, name)))
+                self.denials += self.model.is_reported(player.peer, name)
         for member in ('ListNames', 'ListActivatableNames'):
             serial = connection.send(rawbus.call(BUS, rawbus.BUS_PATH, BUS, member))
             questions.append((serial, member, '', self.answer_to(player.peer, member, '')))
