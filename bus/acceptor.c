@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "bus/connection.h"
+#include "bus/incomplete.h"
 #include "containers/registry.h"
 
 #include <errno.h>
@@ -78,7 +79,7 @@ static void acceptor_ready(LoopSource *source, uint32_t events) {
                 registry_listen_failed(bus->registry, acceptor->instance, ESHUTDOWN);
                 return;
         }
-        if (bus->n_incomplete >= bus->config->limits.max_incomplete_connections) {
+        if (incomplete_is_full(bus)) {
                 stop_all(bus);
                 return;
         }

@@ -14,6 +14,7 @@
 #include "bus/connection.h"
 
 #include "base/log.h"
+#include "bus/incomplete.h"
 #include "bus/console.h"
 #include "containers/registry.h"
 #include "policy/service-grants.h"
@@ -29,6 +30,7 @@ struct ConnectionUser {
         HashNode node; /* in Bus.users */
         uid_t uid;
         unsigned n_connections;
+        uint64_t n_queued; /* bytes that wait for its uncontained connections */
 };
 
 static void connection_ready(LoopSource *source, uint32_t events);
@@ -173,10 +175,12 @@ static void report_refusal(Bus *bus, Instance *instance, Identity *identity) {
 Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *instance) {
         g_autoptr(Identity) identity = identity_new_from_socket(fd);
 
-        if (!identity ||
-            (instance && !registry_connection_opened(bus->registry, instance, identity->uid))) {
-                if (identity)
-                        report_refusal(bus, instance, identity);
+        if (!identity || !incomplete_make_room(bus, identity->uid)) {
+                close(fd);
+                return NULL;
+        }
+        if (instance && !registry_connection_opened(bus->registry, instance, identity->uid)) {
+                report_refusal(bus, instance, identity);
                 close(fd);
                 return NULL;
         }
@@ -211,6 +215,9 @@ bool connection_register(Connection *connection) {
         bus->n_completed++;
         bus->n_peak_connections = MAX(bus->n_peak_connections, bus->n_completed);
         connection->user = user_charge(bus, uid);
+        /* a container has a limit of its own for all of its connections */
+        if (!connection->instance)
+                transport_set_user(&connection->transport, &connection->user->n_queued);
         connection->id = connection->subject.id = ++bus->last_id;
         g_snprintf(connection->unique, sizeof connection->unique, ":1.%" G_GUINT64_FORMAT,
                    connection->id - 1);
@@ -531,6 +538,7 @@ static void unregister(Connection *connection) {
         bus->hooks.connection_gone(bus, connection);
         list_remove(&connection->monitor);
         hash_table_remove(&bus->connections, &connection->by_id);
+        transport_set_user(&connection->transport, NULL);
         user_refund(bus, connection->user);
         bus->n_completed--;
 }

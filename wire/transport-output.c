@@ -24,6 +24,7 @@
 #define LARGE_BLOCK (16u << 10) /* and for who gets more */
 #define POOL_BYTES (256u << 10) /* of each kind, kept for the next turns */
 #define IOV_MAX_PER_SEND 64
+#define FEW_OF_MAX 64 /* this part of its limit is little for a queue */
 #define OF_BUS_MAX                                                                                 \
         (4u << 20) /* unread answers of the bus beyond which a connection is not read either */
 
@@ -58,6 +59,8 @@ typedef struct Pool {
 static Pool small_pool = { .block_size = SMALL_BLOCK }, large_pool = { .block_size = LARGE_BLOCK };
 
 static void block_refund(Transport *receiver, OutBlock *block, size_t n_bytes, unsigned n_fds) {
+        if (receiver->n_of_user)
+                *receiver->n_of_user -= n_bytes;
         quota_refund(receiver->quota, QUOTA_OUTGOING_BYTES, n_bytes);
         quota_refund(receiver->quota, QUOTA_OUTGOING_FDS, n_fds);
         if (block->share)
@@ -257,6 +260,8 @@ static void charge(Transport *transport, OutBlock *block, size_t n_bytes, unsign
                 share_charge(block->share, n_bytes, n_fds);
         else
                 transport->n_of_bus += n_bytes;
+        if (transport->n_of_user)
+                *transport->n_of_user += n_bytes;
         quota_charge_over(transport->quota, QUOTA_OUTGOING_BYTES, n_bytes);
         quota_charge_over(transport->quota, QUOTA_OUTGOING_FDS, n_fds);
         if (sender && block->is_owed) {
@@ -291,10 +296,32 @@ QuotaKind transport_find_full(const Transport *transport, const Message *message
         return QUOTA_OUTGOING_BYTES;
 }
 
+void transport_set_user(Transport *transport, uint64_t *n_bytes) {
+        uint64_t waiting = transport->quota->used[QUOTA_OUTGOING_BYTES];
+
+        if (transport->n_of_user)
+                *transport->n_of_user -= waiting;
+        transport->n_of_user = n_bytes;
+        if (n_bytes)
+                *n_bytes += waiting;
+}
+
+/*
+ * Nobody pays for a broadcast but its receivers: a user with many connections that do not read must
+ * not hold a queue of the full size for each. One that is only slow for a moment keeps its signals.
+ */
+static bool user_has_enough(const Transport *transport) {
+        uint64_t max = transport->quota->limits->max[QUOTA_OUTGOING_BYTES];
+
+        return transport->n_of_user && *transport->n_of_user > max &&
+               transport->quota->used[QUOTA_OUTGOING_BYTES] > max / FEW_OF_MAX;
+}
+
 /* Whether the sender's share of a congested queue has room. The bus has no share; only the whole
  * limit binds it. */
 static bool may_add(const Transport *transport, const Message *message, const Transport *sender) {
-        if (transport_queue_is_full(transport))
+        if (transport_queue_is_full(transport) ||
+            (!is_owed(message) && user_has_enough(transport)))
                 return false;
         if (!sender)
                 return true;

@@ -83,6 +83,7 @@ typedef struct Transport {
         ListNode charged;      /* OutBlock.of_sender: what others hold that this one has sent */
         uint32_t n_turn;       /* bytes queued since the last flush, while not congested */
         uint64_t n_of_bus;     /* bytes that wait, charged to no sender: what the bus has said */
+        uint64_t *n_of_user;   /* borrowed; bytes that wait for all of its user's; NULL: not counted */
         HashTable shares;      /* Share.node: what others have waiting; empty unless congested */
         ShareAccount account;  /* as a sender */
         Traffic traffic;       /* messages as cut out and queued, bytes as the kernel took them */
@@ -90,6 +91,9 @@ typedef struct Transport {
 
 /** transport_init() - takes over @fd, a connected non-blocking AF_UNIX stream socket */
 void transport_init(Transport *transport, int fd, Quota *quota);
+
+/** transport_set_user() - from now on what waits is counted in @n_bytes, too; NULL: no more */
+void transport_set_user(Transport *transport, uint64_t *n_bytes);
 
 /** transport_clear() - closes everything; queued output is dropped and refunded, what others hold
  * of it is theirs now */
@@ -149,6 +153,9 @@ TransportResult transport_read_done(Transport *transport);
  *
  * Room is the receiver's limit and, while it is congested, the share that the sender may have of it
  * (wire/shares.h).
+ *
+ * A broadcast is also refused when all connections of the receiver's user together have more waiting
+ * than one may, unless this one has little.
  *
  * Return: false when the queue of the receiver has no room already, or there is no memory; nothing
  * is queued then.

@@ -7,6 +7,7 @@ at the start, and the bound leaves room for what malloc() makes of what is count
 """
 
 import os
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -308,6 +309,46 @@ for flooder in flooders:
     refused += len([m for m in flooder.drain() if m.kind == rawbus.ERROR])
 print(refused)
 '''
+
+
+@test('slow-readers/many who do not read broadcasts hold no full queue each')
+def many_deaf(t):
+    scene = Scene(t)
+    deaf = [t.connect(scene.bus) for _ in range(40)]
+    for connection in deaf:
+        connection.add_match(f"interface='{I}',member='Cast'")
+    flood = rawbus.signal('/', I, 'Cast', 'ay', bytes(20000))
+    for number in range(400):
+        scene.server.send(flood)
+        flood.serial = 0
+        if number % 20 == 0:
+            scene.serves(f'{number} broadcasts')
+    scene.server.sync()
+    scene.stays_below(5 * QUEUE, '40 connections that do not read broadcasts')
+    scene.slow.add_match(f"interface='{I}',member='Cast'")
+    scene.server.send(flood)
+    scene.slow.wait_signal('Cast')              # who reads gets all
+
+
+@test('slow-readers/connections that say nothing leave room for other users')
+def silent_crowd(t):
+    harness.need_root()
+    bus = t.bus(limits={'max_incomplete_connections': 8},
+                extra='  <policy context="default"><allow user="*"/></policy>\n')
+    path = rawbus.parse_address(bus.address)
+    os.chmod(path, 0o777)
+    crowd = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+    t.cleanups += [sock.close for sock in crowd]
+    try:
+        os.seteuid(61234)
+        for sock in crowd:
+            sock.connect(path)
+    finally:
+        os.seteuid(0)
+    for _ in range(20):
+        t.connect(bus).sync()
+    t.true(harness.wait_until(lambda: bus.count_fds() <= bus.idle_fds + 20 + 8),
+           'the places are as many as before')
 
 
 @test('slow-readers/many connections of one user leave room for other users')
