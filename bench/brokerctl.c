@@ -2,12 +2,13 @@
 /*
  * brokerctl - starts dbus-broker without systemd, as its controller.
  *
- *   brokerctl [--broker PATH] [--rules FILE] SOCKET
+ *   brokerctl [--broker PATH] [--rules FILE] [--own-limits] SOCKET
  *
  * dbus-broker takes its listening socket and its policy from a controller, over
  * a private D-Bus connection (see dbus-broker(1)).  This one gives it SOCKET and
  * either a policy that allows everything or the rules of FILE, prints the
- * address and the broker's process id, and stays until it is killed.
+ * address and the broker's process id, and stays until it is killed.  The
+ * broker's limits are as good as none, unless --own-limits leaves its defaults.
  *
  * A line of FILE:  allow|deny own NAME | own-prefix NAME
  *                  allow|deny send|recv NAME PATH INTERFACE MEMBER TYPE
@@ -149,17 +150,20 @@ static void on_term(int sig)
 int main(int argc, char **argv)
 {
     const char *broker = "/usr/bin/dbus-broker", *rules_file = NULL, *sock = NULL;
+    int own_limits = 0;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--broker") && i + 1 < argc)
             broker = argv[++i];
         else if (!strcmp(argv[i], "--rules") && i + 1 < argc)
             rules_file = argv[++i];
+        else if (!strcmp(argv[i], "--own-limits"))
+            own_limits = 1;
         else
             sock = argv[i];
     }
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
     if (!sock || strlen(sock) >= sizeof sa.sun_path) {
-        fprintf(stderr, "usage: brokerctl [--broker PATH] [--rules FILE] SOCKET\n");
+        fprintf(stderr, "usage: brokerctl [--broker PATH] [--rules FILE] [--own-limits] SOCKET\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -187,7 +191,7 @@ int main(int argc, char **argv)
         fcntl(sv[1], F_SETFL, O_NONBLOCK);
         dup2(2, 1);
         execl(broker, broker, "--controller", num, "--machine-id", "0123456789abcdef0123456789abcdef",
-              "--max-bytes", "4000000000", "--max-fds", "1000000", "--max-matches", "10000000",
+              own_limits ? (char *)NULL : "--max-bytes", "4000000000", "--max-fds", "1000000", "--max-matches", "10000000",
               "--max-objects", "100000000", (char *)NULL);
         die("%s: %s", broker, strerror(errno));
     }
