@@ -12,6 +12,7 @@
 #include "tools/denial-record.h"
 #include "tools/printable.h"
 #include "tools/server-info.h"
+#include "tools/server-stats.h"
 #include "tools/table.h"
 #include "tools/terminal.h"
 
@@ -19,8 +20,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#define STATS_INTERFACE "org.freedesktop.DBus.Debug.Stats"
 
 static const char *const titles[] = {
         "COUNT", "CONTAINER", "LAYER", "MESSAGE", "MISSING RULE, OR DENYING ONE", NULL
@@ -78,9 +77,9 @@ static const Row *view_add(View *view, const Row *given) {
         return row;
 }
 
-static void view_add_past(View *view, const ServerInfo *info, GVariant *stats) {
-        g_autoptr(GVariant) past =
-                g_variant_lookup_value(stats, "RecentDenials", G_VARIANT_TYPE("a(ssst)"));
+/* One that has gone meanwhile, or of which the bus does not tell, has nothing to add. */
+static void view_add_past(View *view, const ServerInfo *info) {
+        g_autoptr(GVariant) past = server_stats_load_denials(view->connection, info->path);
 
         /* the newest comes first */
         for (gsize i = past ? g_variant_n_children(past) : 0; i-- > 0;) {
@@ -97,18 +96,9 @@ static bool view_load(View *view, GError **error) {
 
         for (guint i = 0; servers && i < servers->len; i++) {
                 const ServerInfo *info = servers->pdata[i];
-                g_autoptr(GVariant) reply = NULL, stats = NULL;
 
-                if (view->only && !g_str_equal(view->only, info->path))
-                        continue;
-                reply = bus_client_call_interface(
-                        view->connection, STATS_INTERFACE, "GetContainerStats",
-                        g_variant_new("(o)", info->path), "(a{sv})", NULL);
-                /* it has gone, or the bus does not tell: what comes is shown all the same */
-                if (!reply)
-                        continue;
-                stats = g_variant_get_child_value(reply, 0);
-                view_add_past(view, info, stats);
+                if (!view->only || g_str_equal(view->only, info->path))
+                        view_add_past(view, info);
         }
         return servers != NULL;
 }

@@ -23,6 +23,12 @@ int command_explain(char **argv);
 /** command_monitor() - prints the messages of containers */
 int command_monitor(char **argv);
 
+/** command_graph() - writes who may reach whom as a graph */
+int command_graph(char **argv);
+
+/** command_top() - shows containers by traffic */
+int command_top(char **argv);
+
 /** command_learn() - runs a program and prints the rules that it needs */
 int command_learn(char **argv);
 

@@ -33,6 +33,8 @@ static const Command commands[] = {
           "print what containers were denied" },
         { "monitor", command_monitor, "[OPTION...] [CONTAINER]",
           "print the messages of containers, and what became of them" },
+        { "top", command_top, "[OPTION...]", "show containers by traffic" },
+        { "graph", command_graph, "[OPTION...]", "draw who may reach whom" },
         { "stop", command_stop, "[OPTION...] CONTAINER...", "end a container" },
 };
 

@@ -15,7 +15,7 @@ import termios
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
-from containers import CALL, SERVICE, Server, rule
+from containers import CALL, NAMESPACE, OWN, RECEIVE, SEE, SERVICE, Server, rule
 from harness import CONTAINER_TOOL, test
 from tools import start_gdbus, tool, world
 
@@ -355,6 +355,82 @@ def other_monitors(t):
 
         t.true(harness.wait_until(is_shown), f'{command}: {wanted} is not in {shown}')
         process.kill()
+
+
+@test('tool/top')
+def top(t):
+    bus, env = world(t)
+    quiet, busy = Server(t, bus, app='com.example.Quiet'), Server(t, bus, app='com.example.Busy')
+    idle, contained = quiet.connect(), busy.connect()
+    for _ in range(20):
+        contained.sync()
+    contained.bus('RequestName', 'su', 'com.example.A', 0)
+    contained.add_match("member='X'")
+    idle.sync()
+    out, _ = tool(t, env, 'top')
+    titles, first, second = (line.split() for line in out.splitlines())
+    row = dict(zip(titles, [' '.join(first[:2]), *first[2:]]))
+    t.equal((row['CONTAINER'], row['MSG/S']), ('com.example.Busy c1', '0.0'), 'the busiest')
+    t.equal((row['CONNECTIONS'], row['MATCHES'], row['DENIALS'], row['QUEUED']),
+            ('1', '1', '1', '0'), 'figures')
+    t.true(int(row['MESSAGES']) >= 40, out)
+    t.equal(second[0], 'com.example.Quiet', 'the other')
+    process = t.spawn([CONTAINER_TOOL, 'top', '--count', '2', '--delay', '0.5'], env=env)
+    output = Output(t, process)
+    output.wait_for('com.example.Quiet')
+    for _ in range(50):
+        idle.sync()
+    rates = output.wait_for('com.example.Busy').splitlines()
+    t.true(float(rates[1].split()[2]) > 0, f'{rates}: a rate')
+    t.equal(process.wait(20), 0, 'status')
+    for args in (('x',), ('--delay', '0'), ('--count', '-1')):
+        tool(t, env, 'top', *args, status=2)
+
+
+@test('tool/top on a terminal')
+def top_terminal(t):
+    bus, env = world(t)
+    Server(t, bus)
+    process, wait_for = on_terminal(t, env, 'top', '--delay', '0.1')
+    wait_for('com.example.App c0')
+    Server(t, bus, app='com.example.Later')
+    wait_for('com.example.Later c1')
+    process.send_signal(signal.SIGINT)
+    t.equal(process.wait(20), 0, 'status')
+
+
+@test('tool/graph')
+def graph(t):
+    bus, env = world(t)
+    service = t.connect(bus)
+    service.own(SERVICE)
+    service.own('com.example.Unreached')
+    server = Server(t, bus, [rule(CALL | RECEIVE, SERVICE), rule(OWN, 'com.example.Mine'),
+                             rule(SEE, 'com.example.Nobody')], app='a "quoted" app\\')
+    other = Server(t, bus, [rule(RECEIVE | NAMESPACE, 'com.example.Mine')], instance='i2')
+    server.connect().own('com.example.Mine')
+    out, _ = tool(t, env, 'graph')
+    for line in (f'"{server.path}" -> "{SERVICE}" [label="call"]',
+                 f'"{server.path}" -> "com.example.Mine" [label="own", style=bold]',
+                 f'"{server.path}" -> "com.example.Nobody" [label="see", style=dotted]',
+                 f'"{other.path}" -> "com.example.Mine" [label="receive", dir=back, style=dashed]',
+                 '"com.example.Nobody" [style=dashed];', f'        "{SERVICE}";\n',
+                 'subgraph "cluster_c0"'):
+        t.contains(out, line, 'graph')
+    inside = out.split('subgraph "cluster_c0"')[1].split('}')[0]
+    t.contains(inside, '"com.example.Mine";', 'what it owns is in its frame')
+    t.equal(out.count('"com.example.Mine";'), 1, 'and nowhere else')
+    t.lacks(out, 'Unreached', 'names that no container may reach')
+    tool(t, env, 'graph', 'x', status=2)
+    _, err = tool(t, dict(env, PATH='/nonexistent'), 'graph', '--svg', status=1)
+    t.contains(err, 'Graphviz', 'message without dot')
+    harness.need_program('dot')
+    file = t.path('graph.svg')
+    tool(t, env, 'graph', '--output', file)
+    with open(file, encoding='utf-8') as stream:
+        picture = stream.read()
+    t.contains(picture, '<svg', 'picture')
+    t.contains(picture, SERVICE, 'picture')
 
 
 if __name__ == '__main__':
