@@ -3,6 +3,7 @@
 """dbus-container: descriptions of apps, both buses, rules, stop, completion."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -316,6 +317,29 @@ def explain_server(t):
     tool(t, env, 'explain', '/nowhere', 'see', SERVICE, status=2)
     tool(t, env, 'explain', status=2)
     tool(t, env, 'explain', '--config', '/nonexistent', server.path, 'see', SERVICE, status=2)
+
+
+@test('tool/the manual has every command and every option, and no others')
+def manual(t):
+    _, env = world(t)
+    top = os.environ.get('SRC_DIR', os.path.join(harness.HERE, '../..'))
+    pages = {}
+    for name in ('', '-run', '-explain'):
+        with open(f'{top}/doc/dbus-container{name}.1', encoding='utf-8') as page:
+            pages[name] = page.read()
+    usage, _ = tool(t, env, '--help')
+    commands = re.findall(r'^  ([a-z]+) +\w', usage.split('Commands:')[1], re.M)
+    told = {'--help', '--session', '--system', '--address'}
+    for command in commands:
+        t.contains(pages[''], command, 'command')
+        options = set(re.findall(r'^ +(?:-\w, )?(--[a-z-]+)', tool(t, env, command, '--help')[0], re.M))
+        for option in options:
+            t.true(any(f'.It Fl {option[1:]}' in page or f'Fl {option[1:]}\n' in page
+                       for page in pages.values()), f'{command} {option} is not in the manual')
+        told |= options
+    for page in pages.values():
+        for option in re.findall(r'Fl (-[a-z-]+)', page):
+            t.true(f'-{option}' in told, f'-{option} is in the manual only')
 
 
 @test('tool/completion of bash')
