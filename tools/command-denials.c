@@ -16,8 +16,6 @@
 #include "tools/table.h"
 #include "tools/terminal.h"
 
-#include <glib-unix.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -161,19 +159,10 @@ static void on_denied(GDBusConnection *connection G_GNUC_UNUSED, const char *sen
         view_show(view, view_add(view, &row));
 }
 
-static gboolean on_end(void *user_data) {
-        g_main_loop_quit(user_data);
-        return G_SOURCE_CONTINUE;
-}
-
 static void follow(View *view) {
         g_autofree char *text = view_to_text(view);
 
-        view->loop = g_main_loop_new(NULL, FALSE);
-        g_unix_signal_add(SIGINT, on_end, view->loop);
-        g_unix_signal_add(SIGTERM, on_end, view->loop);
-        g_signal_connect_swapped(view->connection, "closed", G_CALLBACK(g_main_loop_quit),
-                                 view->loop);
+        view->loop = command_loop_new(view->connection);
         if (terminal_is_screen())
                 terminal_draw(text);
         else

@@ -2,6 +2,9 @@
 /* One line of message for everything that goes wrong, so that it can be told apart from output. */
 #include "tools/command-line.h"
 
+#include <glib-unix.h>
+#include <signal.h>
+
 int command_fail(const char *what, const GError *error) {
         g_autofree char *text = bus_client_error_text(error);
 
@@ -48,4 +51,18 @@ GDBusConnection *command_open(GOptionContext *context, char ***argv, int *ret_st
         if (!connection)
                 *ret_status = command_fail("", error);
         return g_steal_pointer(&connection);
+}
+
+static gboolean on_end(void *user_data) {
+        g_main_loop_quit(user_data);
+        return G_SOURCE_CONTINUE;
+}
+
+GMainLoop *command_loop_new(GDBusConnection *connection) {
+        GMainLoop *loop = g_main_loop_new(NULL, FALSE);
+
+        g_unix_signal_add(SIGINT, on_end, loop);
+        g_unix_signal_add(SIGTERM, on_end, loop);
+        g_signal_connect_swapped(connection, "closed", G_CALLBACK(g_main_loop_quit), loop);
+        return loop;
 }

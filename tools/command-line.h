@@ -32,3 +32,10 @@ int command_parse(GOptionContext *context, BusOptions *options, char ***argv);
 
 /** command_open() - the same, and connects to the bus; NULL with *@ret_status set */
 GDBusConnection *command_open(GOptionContext *context, char ***argv, int *ret_status);
+
+/**
+ * command_loop_new() - a main loop that ends with SIGINT, SIGTERM or @connection
+ *
+ * For one loop in the life of the program. Return: caller owns it.
+ */
+GMainLoop *command_loop_new(GDBusConnection *connection);

@@ -13,8 +13,6 @@
 #include "tools/name-map.h"
 #include "tools/server-info.h"
 
-#include <glib-unix.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -196,17 +194,8 @@ static bool start_watching(Monitor *monitor, GError **error) {
         return reply != NULL;
 }
 
-static gboolean on_end(void *user_data) {
-        g_main_loop_quit(user_data);
-        return G_SOURCE_CONTINUE;
-}
-
 static int watch(Monitor *monitor) {
-        monitor->loop = g_main_loop_new(NULL, FALSE);
-        g_unix_signal_add(SIGINT, on_end, monitor->loop);
-        g_unix_signal_add(SIGTERM, on_end, monitor->loop);
-        g_signal_connect_swapped(monitor->connection, "closed", G_CALLBACK(g_main_loop_quit),
-                                 monitor->loop);
+        monitor->loop = command_loop_new(monitor->connection);
         g_printerr("dbus-container: watching %s\n",
                    monitor->only ? monitor->only : "all containers");
         g_main_loop_run(monitor->loop);

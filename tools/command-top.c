@@ -10,8 +10,6 @@
 #include "tools/table.h"
 #include "tools/terminal.h"
 
-#include <glib-unix.h>
-#include <signal.h>
 #include <stdio.h>
 
 static const char *const titles[] = { "CONTAINER",   "MSG/S", "KB/S",    "MESSAGES",
@@ -170,17 +168,10 @@ static gboolean on_look(void *user_data) {
         return G_SOURCE_CONTINUE;
 }
 
-static gboolean on_end(void *user_data) {
-        g_main_loop_quit(user_data);
-        return G_SOURCE_CONTINUE;
-}
-
 static int run(Top *top, double delay) {
         bool is_once = top->n_left == 1;
 
-        top->loop = g_main_loop_new(NULL, FALSE);
-        g_unix_signal_add(SIGINT, on_end, top->loop);
-        g_unix_signal_add(SIGTERM, on_end, top->loop);
+        top->loop = command_loop_new(top->connection);
         g_timeout_add((guint)(delay * 1000), on_look, top);
         (void)on_look(top);
         if (!is_once && top->status == 0)

@@ -21,81 +21,66 @@ static void append_children(GString *text, GVariant *value, unsigned depth, cons
         g_string_append_printf(text, "%*s%c\n", (int)(depth * INDENT), "", brackets[1]);
 }
 
-static void append_text(GString *text, const char *type, GVariant *value) {
-        g_autofree char *shown = printable_text(g_variant_get_string(value, NULL));
+/* What dbus-monitor calls the types; brackets around those that have children. */
+static const struct {
+        GVariantClass class;
+        const char *word, *brackets;
+} types[] = {
+        { G_VARIANT_CLASS_BOOLEAN, "boolean", NULL },
+        { G_VARIANT_CLASS_BYTE, "byte", NULL },
+        { G_VARIANT_CLASS_INT16, "int16", NULL },
+        { G_VARIANT_CLASS_UINT16, "uint16", NULL },
+        { G_VARIANT_CLASS_INT32, "int32", NULL },
+        { G_VARIANT_CLASS_UINT32, "uint32", NULL },
+        { G_VARIANT_CLASS_INT64, "int64", NULL },
+        { G_VARIANT_CLASS_UINT64, "uint64", NULL },
+        { G_VARIANT_CLASS_HANDLE, "file descriptor", NULL },
+        { G_VARIANT_CLASS_DOUBLE, "double", NULL },
+        { G_VARIANT_CLASS_STRING, "string", NULL },
+        { G_VARIANT_CLASS_OBJECT_PATH, "object path", NULL },
+        { G_VARIANT_CLASS_SIGNATURE, "signature", NULL },
+        { G_VARIANT_CLASS_ARRAY, "array ", "[]" },
+        { G_VARIANT_CLASS_TUPLE, "struct ", "{}" },
+        { G_VARIANT_CLASS_DICT_ENTRY, "dict entry", "()" },
+};
 
-        g_string_append_printf(text, "%s \"%s\"\n", type, shown);
-}
+/* A value without children: text in quotes, numbers as GVariant prints them without their type. */
+static void append_leaf(GString *text, const char *word, GVariant *value) {
+        GVariantClass class = g_variant_classify(value);
+        g_autofree char *shown = NULL;
 
-/* A fixed-size value, as GVariant prints it without its type. */
-static void append_plain(GString *text, const char *type, GVariant *value) {
-        g_autofree char *shown = g_variant_print(value, FALSE);
-
-        g_string_append_printf(text, "%s %s\n", type, shown);
+        if (class == G_VARIANT_CLASS_BYTE) {
+                g_string_append_printf(text, "%s %u\n", word, g_variant_get_byte(value));
+        } else if (class == G_VARIANT_CLASS_STRING || class == G_VARIANT_CLASS_OBJECT_PATH ||
+                   class == G_VARIANT_CLASS_SIGNATURE) {
+                shown = printable_text(g_variant_get_string(value, NULL));
+                g_string_append_printf(text, "%s \"%s\"\n", word, shown);
+        } else {
+                shown = g_variant_print(value, FALSE);
+                g_string_append_printf(text, "%s %s\n", word, shown);
+        }
 }
 
 static void append_value(GString *text, GVariant *value, unsigned depth) {
-        g_autoptr(GVariant) inner = NULL;
+        GVariantClass class = g_variant_classify(value);
 
-        switch (g_variant_classify(value)) {
-        case G_VARIANT_CLASS_BOOLEAN:
-                append_plain(text, "boolean", value);
-                return;
-        case G_VARIANT_CLASS_BYTE:
-                g_string_append_printf(text, "byte %u\n", g_variant_get_byte(value));
-                return;
-        case G_VARIANT_CLASS_INT16:
-                append_plain(text, "int16", value);
-                return;
-        case G_VARIANT_CLASS_UINT16:
-                append_plain(text, "uint16", value);
-                return;
-        case G_VARIANT_CLASS_INT32:
-                append_plain(text, "int32", value);
-                return;
-        case G_VARIANT_CLASS_UINT32:
-                append_plain(text, "uint32", value);
-                return;
-        case G_VARIANT_CLASS_INT64:
-                append_plain(text, "int64", value);
-                return;
-        case G_VARIANT_CLASS_UINT64:
-                append_plain(text, "uint64", value);
-                return;
-        case G_VARIANT_CLASS_HANDLE:
-                append_plain(text, "file descriptor", value);
-                return;
-        case G_VARIANT_CLASS_DOUBLE:
-                append_plain(text, "double", value);
-                return;
-        case G_VARIANT_CLASS_STRING:
-                append_text(text, "string", value);
-                return;
-        case G_VARIANT_CLASS_OBJECT_PATH:
-                append_text(text, "object path", value);
-                return;
-        case G_VARIANT_CLASS_SIGNATURE:
-                append_text(text, "signature", value);
-                return;
-        case G_VARIANT_CLASS_VARIANT:
-                inner = g_variant_get_variant(value);
+        if (class == G_VARIANT_CLASS_VARIANT) {
+                g_autoptr(GVariant) inner = g_variant_get_variant(value);
+
                 g_string_append(text, "variant ");
                 append_value(text, inner, depth);
                 return;
-        case G_VARIANT_CLASS_ARRAY:
-                g_string_append(text, "array ");
-                append_children(text, value, depth, "[]");
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
+                if (types[i].class != class)
+                        continue;
+                if (!types[i].brackets) {
+                        append_leaf(text, types[i].word, value);
+                        return;
+                }
+                g_string_append(text, types[i].word);
+                append_children(text, value, depth, types[i].brackets);
                 return;
-        case G_VARIANT_CLASS_TUPLE:
-                g_string_append(text, "struct ");
-                append_children(text, value, depth, "{}");
-                return;
-        case G_VARIANT_CLASS_DICT_ENTRY:
-                g_string_append(text, "dict entry");
-                append_children(text, value, depth, "()");
-                return;
-        case G_VARIANT_CLASS_MAYBE:
-                break;
         }
         g_assert_not_reached();
 }
