@@ -39,9 +39,18 @@ static void load_group_files(Config *config, const char *path) {
                 load_group_file(config, folder, names->pdata[i]);
 }
 
+/* However it is spelled; what it or a file below it says of a limit comes later and wins. */
+static bool is_stock_session(const char *path) {
+        g_autofree char *full = g_canonicalize_filename(path, NULL);
+
+        return strcmp(full, DBUS_DATA_DIR "/session.conf") == 0;
+}
+
 Config *config_load(const char *path, GError **error) {
         g_autoptr(Config) config = config_new();
 
+        if (is_stock_session(path))
+                config_set_session_limits(&config->limits);
         if (!xml_loader_read(config, path, error))
                 return NULL;
         if (config->listen->len == 0) {

@@ -46,6 +46,15 @@ static const ConfigLimits default_limits = {
         .max_rules_per_container = 4096,
 };
 
+/* Those of containers1, section 7, for the session bus. */
+void config_set_session_limits(ConfigLimits *limits) {
+        limits->max_containers = 10000;
+        limits->max_containers_per_user = 10000;
+        limits->max_connections_per_container = 16;
+        limits->max_container_metadata_bytes = 1000000000;
+        limits->max_rules_per_container = 100000;
+}
+
 #define LIMIT(name, max) { #name, offsetof(ConfigLimits, name), max }
 
 static const struct {

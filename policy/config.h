@@ -121,6 +121,13 @@ void config_add_group(Config *config, const char *name, const char *text, const 
 /** config_set_limit() - <limit name="@name">@text</limit>. Return: false with @error set */
 bool config_set_limit(ConfigLimits *limits, const char *name, const char *text, GError **error);
 
+/**
+ * config_set_session_limits() - the limits of containers that the stock session.conf stands for
+ *
+ * That file comes with dbus-1, whose releases say some or none of them.
+ */
+void config_set_session_limits(ConfigLimits *limits);
+
 /** config_log_warnings() - writes the warnings to the log, one record each */
 void config_log_warnings(const Config *config);
 

@@ -462,6 +462,30 @@ static void test_stock(gconstpointer path) {
         g_assert_cmpuint(config_get_mechanisms(config), ==, SASL_EXTERNAL);
 }
 
+/* Containers1, section 7: column "session.conf", whatever the release of dbus-1 says itself. */
+static void test_session_limits(Folder *folder, gconstpointer user) {
+        static const char stock[] = "/usr/share/dbus-1/session.conf";
+        const char *including;
+
+        (void)user;
+        if (!g_file_test(stock, G_FILE_TEST_EXISTS) || strcmp(DBUS_DATA_DIR, "/usr/share/dbus-1") != 0) {
+                g_test_skip("dbus-1's session.conf is not installed where the bus looks for it");
+                return;
+        }
+        for (unsigned i = 0; i < 2; i++) {
+                g_autoptr(Config) config = load(i ? "/usr/share/dbus-1/../dbus-1/session.conf" : stock);
+
+                g_assert_cmpuint(config->limits.max_containers, ==, 10000);
+                g_assert_cmpuint(config->limits.max_containers_per_user, ==, 10000);
+                g_assert_cmpuint(config->limits.max_connections_per_container, ==, 16);
+                g_assert_cmpuint(config->limits.max_container_metadata_bytes, ==, 1000000000);
+                g_assert_cmpuint(config->limits.max_rules_per_container, ==, 100000);
+        }
+        including = folder_configure(folder, "session.conf", LISTEN "<type>session</type>");
+        g_autoptr(Config) other = load(including);
+        g_assert_cmpuint(other->limits.max_containers_per_user, ==, 16);
+}
+
 #define ADD(name, function) g_test_add(name, Folder, NULL, folder_set_up, function, folder_tear_down)
 
 int main(int argc, char **argv) {
@@ -484,6 +508,7 @@ int main(int argc, char **argv) {
         g_test_add_data_func("/policy/config/samples/valid-system", "valid-config-files-system", test_samples);
         g_test_add_data_func("/policy/config/samples/invalid", "invalid-config-files", test_samples);
         g_test_add_data_func("/policy/config/stock/session", "/usr/share/dbus-1/session.conf", test_stock);
+        g_test_add("/policy/config/stock/session-limits", Folder, NULL, folder_set_up, test_session_limits, folder_tear_down);
         g_test_add_data_func("/policy/config/stock/system", "/usr/share/dbus-1/system.conf", test_stock);
         return g_test_run();
 }
