@@ -11,6 +11,7 @@
 
 /**
  * flatpak_metadata_parse() - adds what @text says to @access, and what Flatpak gives every app
+ * @text: UTF-8, as small_file_check() wants it
  * @name: of the file, for errors and sources
  *
  * Return: false with @error, "NAME:LINE: what is wrong, what was expected" where a line is to

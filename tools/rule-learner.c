@@ -67,20 +67,16 @@ static bool is_of_this_run(const char *element, const DenialRecord *record) {
 /* Everything below the last element that stays the same. */
 static void generalise_path(ContainerRule *rule, const DenialRecord *record) {
         g_auto(GStrv) elements = g_strsplit(rule->object_path + 1, "/", -1);
+        size_t n_bytes = 0;
 
-        for (size_t i = 0; elements[i]; i++) {
-                g_autofree char *above = NULL;
-
-                if (!is_of_this_run(elements[i], record))
-                        continue;
-                g_clear_pointer(&elements[i], g_free);
-                above = g_strjoinv("/", elements);
-                for (i++; i < g_strv_length(elements); i++)
-                        g_clear_pointer(&elements[i], g_free);
-                g_free(rule->object_path);
-                rule->object_path = g_strconcat("/", above, NULL);
-                rule->flags |= CONTAINER_RULE_PATH_IS_SUBTREE;
-                return;
+        for (char **element = elements; *element; element++) {
+                if (is_of_this_run(*element, record)) {
+                        /* "/" stays, else the slash before the element goes, too */
+                        rule->object_path[MAX(n_bytes, 1)] = '\0';
+                        rule->flags |= CONTAINER_RULE_PATH_IS_SUBTREE;
+                        return;
+                }
+                n_bytes += 1 + strlen(*element);
         }
 }
 

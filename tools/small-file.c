@@ -4,11 +4,23 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 static char *fail(const char *file, int code, const char *why, GError **error) {
         g_set_error(error, G_FILE_ERROR, code, "%s: %s", file, why);
         return NULL;
+}
+
+bool small_file_check(const char *text, size_t length, const char *file, GError **error) {
+        const char *end;
+        unsigned line = 1;
+
+        if (g_utf8_validate_len(text, length, &end))
+                return true;
+        for (; text < end; text++)
+                line += *text == '\n';
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%s:%u: expected text in UTF-8, found a byte that is none", file, line);
+        return false;
 }
 
 char *small_file_read(const char *file, size_t *ret_length, GError **error) {
@@ -28,8 +40,8 @@ char *small_file_read(const char *file, size_t *ret_length, GError **error) {
                             g_strerror(saved_errno), error);
         if (length > SMALL_FILE_MAX)
                 return fail(file, G_FILE_ERROR_FAILED, "expected at most 1 MiB of text", error);
-        if (memchr(text, '\0', length))
-                return fail(file, G_FILE_ERROR_INVAL, "expected text, found a zero byte", error);
+        if (!small_file_check(text, length, file, error))
+                return NULL;
         text[length] = '\0';
         if (ret_length)
                 *ret_length = length;

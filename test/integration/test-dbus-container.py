@@ -363,5 +363,19 @@ def sandbox_system(t):
     t.equal(out, 'unix:path=/run/dbus/system_bus_socket\nthere\n', 'output')
 
 
+@test('tool/run --sandbox --both')
+def sandbox_both(t):
+    need_sandbox(t)
+    bus, env = world(t)
+    env['DBUS_SYSTEM_BUS_ADDRESS'] = bus.address
+    out, _ = tool(t, env, 'run', '--both', '--sandbox', '--', 'sh', '-c',
+                  'for bus in session system; do dbus-send --$bus --print-reply=literal '
+                  '--dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner '
+                  'string:org.freedesktop.DBus; echo; done; echo $DBUS_SESSION_BUS_ADDRESS '
+                  '$DBUS_SYSTEM_BUS_ADDRESS')
+    t.equal(out.split(), ['org.freedesktop.DBus'] * 2 + [
+        f'unix:path=/run/user/{os.getuid()}/bus', 'unix:path=/run/dbus/system_bus_socket'], 'output')
+
+
 if __name__ == '__main__':
     harness.main()

@@ -87,7 +87,7 @@ static const struct {
 
 static void test_metadata(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(metadata); i++) {
-                g_auto(AppAccess) access;
+                g_auto(AppAccess) access = { 0 };
                 g_autoptr(GError) error = NULL;
 
                 app_access_init(&access);
@@ -100,7 +100,7 @@ static void test_metadata(void) {
 }
 
 static void test_metadata_sources(void) {
-        g_auto(AppAccess) access;
+        g_auto(AppAccess) access = { 0 };
 
         app_access_init(&access);
         g_assert_true(flatpak_metadata_parse(&access,
@@ -132,7 +132,7 @@ static const struct {
 
 static void test_bad_metadata(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(bad_metadata); i++) {
-                g_auto(AppAccess) access;
+                g_auto(AppAccess) access = { 0 };
                 g_autoptr(GError) error = NULL;
 
                 app_access_init(&access);
@@ -166,7 +166,7 @@ static void test_profile(Folder *folder, gconstpointer data G_GNUC_UNUSED) {
         for (size_t i = 0; i < G_N_ELEMENTS(profiles); i++) {
                 g_autofree char *file = put(folder, "app.profile", profiles[i].text);
                 g_autofree char *included = put(folder, "more.inc", profiles[i].included);
-                g_auto(AppAccess) access;
+                g_auto(AppAccess) access = { 0 };
                 g_autoptr(GError) error = NULL;
 
                 app_access_init(&access);
@@ -195,7 +195,7 @@ static void test_bad_profile(Folder *folder, gconstpointer data G_GNUC_UNUSED) {
                 g_autofree char *file = put(folder, "app.profile", bad_profiles[i].text);
                 g_autofree char *expected =
                         g_build_filename(folder->path, bad_profiles[i].error, NULL);
-                g_auto(AppAccess) access;
+                g_auto(AppAccess) access = { 0 };
                 g_autoptr(GError) error = NULL;
 
                 app_access_init(&access);
@@ -206,7 +206,7 @@ static void test_bad_profile(Folder *folder, gconstpointer data G_GNUC_UNUSED) {
 
 /* Each file includes the next one three times: bounded in number, not only in depth. */
 static void test_many_includes(Folder *folder, gconstpointer data G_GNUC_UNUSED) {
-        g_auto(AppAccess) access;
+        g_auto(AppAccess) access = { 0 };
         g_autoptr(GError) error = NULL;
 
         for (unsigned i = 0; i < 15; i++) {
@@ -300,7 +300,7 @@ static void test_bad_snap(Folder *folder, gconstpointer data G_GNUC_UNUSED) {
         for (size_t i = 0; i < G_N_ELEMENTS(bad_snaps); i++) {
                 g_autofree char *file = put(folder, "snap.yaml", bad_snaps[i].text);
                 g_autofree char *expected = g_strconcat(file, bad_snaps[i].error, NULL);
-                g_auto(AppAccess) access;
+                g_auto(AppAccess) access = { 0 };
                 g_autoptr(GError) error = NULL;
 
                 app_access_init(&access);
@@ -330,6 +330,10 @@ static void test_rule_file(Folder *folder, gconstpointer data G_GNUC_UNUSED) {
         g_assert_nonnull(strstr(error->message, missing));
         g_clear_error(&error);
         g_assert_false(rule_list_add_file(list, "/dev/zero", &error));
+        g_clear_error(&error);
+        g_autofree char *binary = put(folder, "binary", "talk a.b\n\ntalk \xff\n");
+        g_assert_false(rule_list_add_file(list, binary, &error));
+        g_assert_nonnull(strstr(error->message, "binary:3: expected text in UTF-8"));
 }
 
 int main(int argc, char *argv[]) {
