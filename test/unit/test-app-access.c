@@ -165,10 +165,10 @@ static const struct {
 static void test_profile(Folder *folder, gconstpointer data G_GNUC_UNUSED) {
         for (size_t i = 0; i < G_N_ELEMENTS(profiles); i++) {
                 g_autofree char *file = put(folder, "app.profile", profiles[i].text);
-                g_autofree char *included = put(folder, "more.inc", profiles[i].included);
                 g_auto(AppAccess) access = { 0 };
                 g_autoptr(GError) error = NULL;
 
+                g_free(put(folder, "more.inc", profiles[i].included));
                 app_access_init(&access);
                 g_assert_true(firejail_profile_load(&access, file, &error));
                 g_assert_cmpstr(access.app_id, ==, "app");
