@@ -130,7 +130,7 @@ static void print_rule(const Explanation *explanation) {
         g_print("  container: %s (%s)\n", text, explanation->by->source);
 }
 
-static void print_denial(const Explanation *explanation) {
+static void print_denial(const Question *question, const Explanation *explanation) {
         bool by_container = strcmp(explanation->layer, "container") == 0;
 
         g_print("denied by %s\n", explanation->layer);
@@ -147,6 +147,8 @@ static void print_denial(const Explanation *explanation) {
                 g_print("  %s: no rule allows it\n", explanation->layer);
         if (explanation->is_hidden)
                 g_print("  the program is told that nobody has this name\n");
+        if (by_container && question_is_message(question))
+                g_print("  not asked: what the service allows containers by itself\n");
 }
 
 static int answer(const Scene *scene, const Question *question, const char *config) {
@@ -154,13 +156,15 @@ static int answer(const Scene *scene, const Question *question, const char *conf
 
         explanation_make(scene, question, &explanation);
         if (!explanation.allowed) {
-                print_denial(&explanation);
+                print_denial(question, &explanation);
                 return ANSWER_DENIED;
         }
         g_print("allowed\n");
         print_rule(&explanation);
         if (scene->policy)
-                g_print("  xml: allowed by %s\n", config);
+                g_print("  xml: allowed by %s\n"
+                        "  apparmor, selinux: not asked; they log what they deny\n",
+                        config);
         else
                 g_print("  xml: not asked; give the bus's configuration with --config FILE\n");
         return ANSWER_ALLOWED;

@@ -70,6 +70,13 @@ def monitor_field(t, bus):
     return monitor.wait_for(lambda message: message.member == 'Marked').container
 
 
+@difference('container-statistics', 'UnknownMethod', 'NotContainer')
+def container_statistics(t, bus):
+    reply = t.connect(bus).bus('GetContainerStats', 'o', '/none',
+                               interface='org.freedesktop.DBus.Debug.Stats')
+    return reply.error.rsplit('.', 1)[1]
+
+
 @difference('verbose-interface', 'UnknownInterface', 'UnknownMethod')
 def verbose_interface(t, bus):
     reply = t.connect(bus).bus('Nonsense', interface='org.freedesktop.DBus.Verbose')

@@ -311,6 +311,8 @@ def explain_server(t):
     out, _ = tool(t, env, 'explain', '--no-config', server.path, 'call', SERVICE,
                   'com.example.Forbidden.M', '@/x')
     t.contains(out, 'xml: not asked', 'without XML')
+    service.bus('AllowContainers', 'oa(uos)', '/', [(CALL, '/open', '')], interface=INTERFACE)
+    explained('call', SERVICE, 'a.b.M', '@/open', status=1, wanted='not asked: what the service')
     for path, status in (('/x', 0), ('/z', 0)):
         explained('receive', SERVICE, 'a.b.S', f'@{path}', status=status, wanted='com.example.Alias')
     tool(t, env, 'explain', server.path, 'see', 'com.example.Gone', status=1)
