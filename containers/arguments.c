@@ -39,6 +39,7 @@ void arguments_clear(ServerArguments *arguments) {
         g_clear_pointer(&arguments->instance_id, g_free);
         metadata_clear(&arguments->metadata);
         g_clear_pointer(&arguments->rules, g_ptr_array_unref);
+        socket_file_clear(&arguments->file);
         auto_fd_close(&arguments->listen_fd);
         auto_fd_close(&arguments->ready_fd);
         auto_fd_close(&arguments->stop_fd);
@@ -195,6 +196,10 @@ static bool read_permissive(Parse *parse, const char *name, Reader *value) {
         return read_flag(parse, name, value, SERVER_PERMISSIVE);
 }
 
+static bool read_unlink_socket(Parse *parse, const char *name, Reader *value) {
+        return read_flag(parse, name, value, SERVER_UNLINK_SOCKET);
+}
+
 static bool is_privileged(const Parse *parse) {
         uid_t uid = parse->call->caller->uid;
 
@@ -267,6 +272,7 @@ static const struct {
         { "Users", "au", read_users },
         { "MaxConnections", "u", read_max_connections },
         { "Permissive", "b", read_permissive },
+        { "UnlinkSocket", "b", read_unlink_socket },
 };
 
 #define BIT_ALLOW 1u /* of the first row */
@@ -372,6 +378,24 @@ static bool expand_groups(Parse *parse) {
         return true;
 }
 
+/* The bus unlinks what its own user could unlink, and does nobody else's work with its rights. */
+static bool find_file(Parse *parse) {
+        ServerArguments *arguments = parse->arguments;
+
+        if (!(arguments->flags & SERVER_UNLINK_SOCKET))
+                return true;
+        if (arguments->listen_fd < 0 || arguments->ready_fd >= 0)
+                return fail_invalid(parse, "UnlinkSocket",
+                                    "expected together with a ListenSocket that listens");
+        if (parse->call->caller->uid != parse->context->bus_uid)
+                return method_fail(parse->call, ERROR_ACCESS_DENIED,
+                                   "UnlinkSocket: only for the bus's own user");
+        if (!socket_file_find(arguments->listen_fd, &arguments->file))
+                return fail_invalid(parse, "UnlinkSocket",
+                                    "expected a ListenSocket that is bound to a file");
+        return true;
+}
+
 static bool check_sockets(Parse *parse) {
         const ServerArguments *arguments = parse->arguments;
         const char *wrong;
@@ -395,7 +419,7 @@ static bool check_sockets(Parse *parse) {
 static bool finish(Parse *parse) {
         ServerArguments *arguments = parse->arguments;
 
-        if (!check_sockets(parse))
+        if (!check_sockets(parse) || !find_file(parse))
                 return false;
         if (parse->has_other_users && !is_privileged(parse))
                 return method_fail(

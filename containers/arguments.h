@@ -7,6 +7,7 @@
 
 #include "base/fdset.h"
 #include "base/identity.h"
+#include "containers/listen-socket.h"
 #include "containers/metadata.h"
 #include "policy/config.h"
 #include "policy/container-rules.h"
@@ -21,6 +22,7 @@ typedef enum ServerFlags {
         SERVER_DISCONNECT_ON_STOP = 1 << 1,
         SERVER_PERMISSIVE = 1 << 2,
         SERVER_UNRESTRICTED = 1 << 3, /* no Allow, and the configuration leaves it to the others */
+        SERVER_UNLINK_SOCKET = 1 << 4,
 } ServerFlags;
 
 typedef struct ServerArguments {
@@ -29,6 +31,7 @@ typedef struct ServerArguments {
         ServerFlags flags;
         GPtrArray *rules; /* of ContainerRule *, owned; those of Allow, then those of Groups */
         int listen_fd;            /* owned; -1: the bus shall make the socket */
+        SocketFile file;          /* of listen_fd, with SERVER_UNLINK_SOCKET */
         int ready_fd, stop_fd;    /* owned; -1: none */
         uid_t *uids;              /* owned; ascending, never empty */
         size_t n_uids;

@@ -50,6 +50,8 @@ Instance *instance_new(uint64_t number, ServerArguments *arguments, Identity *cr
         instance->n_uids = arguments->n_uids;
         list_init(&instance->connections);
         instance->socket_fd = g_steal_fd(&arguments->listen_fd);
+        instance->file = arguments->file;
+        arguments->file = (SocketFile){ 0 };
         instance->ready_fd = g_steal_fd(&arguments->ready_fd);
         instance->stop_fd = g_steal_fd(&arguments->stop_fd);
         return instance;
@@ -69,6 +71,7 @@ void instance_unref(Instance *instance) {
         instance->policy->instance = NULL;
         container_policy_unref(instance->policy);
         identity_unref(instance->creator);
+        socket_file_clear(&instance->file);
         auto_fd_close(&instance->socket_fd);
         auto_fd_close(&instance->ready_fd);
         auto_fd_close(&instance->stop_fd);

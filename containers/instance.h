@@ -58,6 +58,7 @@ struct Instance {
         struct Registry *registry; /* borrowed; NULL: never added, or removed */
         int socket_fd;             /* owned while waiting; -1 otherwise */
         char *socket_path;         /* owned; made by the bus, to be unlinked; NULL: none */
+        SocketFile file;           /* made by the manager, to be unlinked */
         int ready_fd, stop_fd;     /* owned; -1: none */
         void *ready_watch, *stop_watch;
         HashNode by_number, by_manager;

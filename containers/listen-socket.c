@@ -12,10 +12,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +46,38 @@ const char *listen_socket_check(int fd, ListenSocketStage stage) {
         if (stage == LISTEN_SOCKET_LISTENING && get_option(fd, SO_ACCEPTCONN) != 1)
                 return "is not listening";
         return NULL;
+}
+
+/* The socket itself has another inode than its file; that the file is a socket has to be enough. */
+bool socket_file_find(int fd, SocketFile *ret_file) {
+        struct sockaddr_un address = { 0 };
+        socklen_t size = sizeof address;
+        struct stat status;
+        g_autofree char *path = NULL;
+
+        if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 || size > sizeof address ||
+            address.sun_path[0] != '/')
+                return false;
+        path = g_strndup(address.sun_path, size - offsetof(struct sockaddr_un, sun_path));
+        if (lstat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
+                return false;
+        *ret_file = (SocketFile){ .path = g_steal_pointer(&path),
+                                  .device = status.st_dev,
+                                  .inode = status.st_ino };
+        return true;
+}
+
+void socket_file_unlink(SocketFile *file) {
+        struct stat status;
+
+        if (file->path && lstat(file->path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+            status.st_dev == file->device && status.st_ino == file->inode)
+                unlink(file->path);
+        socket_file_clear(file);
+}
+
+void socket_file_clear(SocketFile *file) {
+        g_clear_pointer(&file->path, g_free);
 }
 
 static void ignore_signal(int number) {

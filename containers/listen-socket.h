@@ -5,6 +5,17 @@
  */
 #pragma once
 
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The file that a socket is bound to. Zeroed: none. */
+typedef struct SocketFile {
+        char *path; /* owned; absolute */
+        dev_t device;
+        ino_t inode;
+} SocketFile;
+
 typedef enum ListenSocketStage {
         LISTEN_SOCKET_ANY,       /* may still have to be bound and to listen */
         LISTEN_SOCKET_LISTENING, /* has to listen already */
@@ -17,6 +28,20 @@ typedef enum ListenSocketStage {
  * Return: NULL when it is; else what is wrong, a constant for an error text.
  */
 const char *listen_socket_check(int fd, ListenSocketStage stage);
+
+/**
+ * socket_file_find() - which file @fd is bound to
+ *
+ * Return: false when it is bound to none, or the path that it was bound to does not lead there from
+ *         here.
+ */
+bool socket_file_find(int fd, SocketFile *ret_file);
+
+/** socket_file_unlink() - removes the file, if it still is the one that was found; clears @file */
+void socket_file_unlink(SocketFile *file);
+
+/** socket_file_clear() - forgets the file and leaves it alone */
+void socket_file_clear(SocketFile *file);
 
 /**
  * listen_socket_accept() - takes one connection out of the queue of @fd, close-on-exec and

@@ -236,6 +236,7 @@ static void stop_listening(Registry *registry, Instance *instance) {
         drop_watch(registry, &instance->ready_watch, &instance->ready_fd);
         drop_watch(registry, &instance->stop_watch, &instance->stop_fd);
         drop_socket_file(instance);
+        socket_file_unlink(&instance->file);
         auto_fd_close(&instance->socket_fd);
         instance->socket_fd = -1;
         if (before == INSTANCE_LISTENING)

@@ -4,8 +4,9 @@
  * does.
  *
  * What talks to the bus is a child, which ends when it is done (with --log, when we are): threads and
- * memory that a connection needs are gone with it. We stay to unlink the sockets, and hold a pipe
- * whose hang-up tells the bus to stop, whatever ends us.
+ * memory that a connection needs are gone with it. Where the bus unlinks the sockets, and the caller
+ * has given us a pipe to tell the end by, nothing is left to do for us. Else we stay to unlink them,
+ * and hold a pipe whose hang-up tells the bus to stop, whatever ends us.
  *
  * Where the bus of a pair has no containers, the real proxy takes over that pair. When others are
  * served already, another child stays for these.
@@ -22,19 +23,21 @@
 #include "tools/proxy-server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FLATPAK_INFO "/.flatpak-info"
 
 /* What the child says of a pair, one byte each. */
-enum { REPORT_SERVED = 's', REPORT_NOT_SERVED = 'n' };
+enum { REPORT_SERVED = 's', REPORT_SERVED_ALONE = 'a', REPORT_NOT_SERVED = 'n' };
 
 typedef struct Proxy {
         const ProxyArguments *arguments; /* borrowed */
@@ -43,6 +46,7 @@ typedef struct Proxy {
         int life[2];        /* owned; the bus gets the first, and stops when the second is gone */
         const char **made;  /* owned, the strings not; NULL-terminated: paths of our sockets */
         GPtrArray *left;    /* owned; of ProxyPair, borrowed: for the real proxy */
+        guint n_alone;      /* pairs for which the bus does all that there is to do */
 } Proxy;
 
 static void print_help(FILE *out) {
@@ -72,10 +76,11 @@ static void print_help(FILE *out) {
                 "  --type=TYPE             Reversed-DNS name of the sandbox technology\n"
                 "  --app-id=ID             Name of the app\n"
                 "  --instance-id=ID        Name of this instance of it\n"
-                "  --proxy=PROGRAM         The xdg-dbus-proxy for buses without containers\n");
+                "  --proxy=PROGRAM         The xdg-dbus-proxy for buses without containers\n"
+                "  --stay                  Do not end before --fd hangs up\n");
 }
 
-/* The child's work for one pair. */
+/* The child's work for one pair whose bus is there. */
 static bool serve_pair(ProxyServer *server) {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = NULL;
@@ -103,25 +108,63 @@ static void run_logs(int life_fd) {
         g_main_loop_run(loop);
 }
 
+static bool wants_log(const GPtrArray *pairs) {
+        bool wanted = false;
+
+        for (guint i = 0; i < pairs->len; i++)
+                wanted |= ((const ProxyPair *)pairs->pdata[i])->log;
+        return wanted;
+}
+
+/* Whether --fd gave us what the bus can watch as we would: the end of a pipe that never has anything
+ * to be read. */
+static bool has_pipe(const ProxyArguments *arguments) {
+        int flags = arguments->sync_fd < 0 ? -1 : fcntl(arguments->sync_fd, F_GETFL);
+        struct stat status;
+
+        return flags >= 0 && (flags & O_ACCMODE) == O_WRONLY &&
+               fstat(arguments->sync_fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+/* Opens all connections. Return: whether we can leave all to the buses, and end. */
+static bool open_servers(const Proxy *proxy, ProxyServer *servers) {
+        const ProxyArguments *arguments = proxy->arguments;
+        bool leave = has_pipe(arguments) && !arguments->stay && !wants_log(arguments->pairs);
+
+        for (guint i = 0; i < arguments->pairs->len; i++) {
+                servers[i] = (ProxyServer){
+                        .pair = arguments->pairs->pdata[i],
+                        .identity = &proxy->identity,
+                        .listen_fd = g_array_index(proxy->listen_fds, int, i),
+                };
+                leave &= proxy_server_open(&servers[i]) && proxy_server_can_unlink(&servers[i]);
+        }
+        return leave;
+}
+
 /* Does not return. */
 G_NORETURN static void run_child(Proxy *proxy, int report_fd) {
-        const GPtrArray *pairs = proxy->arguments->pairs;
+        const ProxyArguments *arguments = proxy->arguments;
+        guint n_pairs = arguments->pairs->len;
+        g_autofree ProxyServer *servers = g_new0(ProxyServer, n_pairs);
         g_autoptr(GPtrArray) logs = g_ptr_array_new();
+        bool leave;
 
         close(proxy->life[1]);
-        for (guint i = 0; i < pairs->len; i++) {
-                const ProxyPair *pair = pairs->pdata[i];
-                ProxyServer server = { .pair = pair,
-                                       .identity = &proxy->identity,
-                                       .listen_fd = g_array_index(proxy->listen_fds, int, i),
-                                       .stop_fd = proxy->life[0] };
-                bool served = serve_pair(&server);
-                char report = served ? REPORT_SERVED : REPORT_NOT_SERVED;
+        leave = open_servers(proxy, servers);
+        for (guint i = 0; i < n_pairs; i++) {
+                ProxyServer *server = &servers[i];
+                char report = REPORT_NOT_SERVED;
 
-                if (served && pair->log)
-                        g_ptr_array_add(logs, proxy_log_new(server.connection, pair->address,
-                                                            server.object_path));
-                proxy_server_clear(&server);
+                server->unlink = leave;
+                server->stop_fd = leave ? arguments->sync_fd : proxy->life[0];
+                if (server->connection && serve_pair(server))
+                        report = leave ? REPORT_SERVED_ALONE : REPORT_SERVED;
+                if (server->object_path && server->pair->log)
+                        g_ptr_array_add(logs,
+                                        proxy_log_new(server->connection, server->pair->address,
+                                                      server->object_path));
+                proxy_server_clear(server);
                 if (write(report_fd, &report, 1) != 1)
                         _exit(EXIT_FAILURE);
         }
@@ -140,18 +183,13 @@ static void take_reports(Proxy *proxy, int report_fd) {
                 ProxyPair *pair = pairs->pdata[i];
                 char report = REPORT_NOT_SERVED;
 
-                if (TEMP_FAILURE_RETRY(read(report_fd, &report, 1)) != 1 ||
-                    report != REPORT_SERVED)
+                if (TEMP_FAILURE_RETRY(read(report_fd, &report, 1)) != 1)
+                        report = REPORT_NOT_SERVED;
+                if (report == REPORT_NOT_SERVED)
                         g_ptr_array_add(proxy->left, pair);
+                else if (report == REPORT_SERVED_ALONE)
+                        proxy->n_alone++;
         }
-}
-
-static bool wants_log(const GPtrArray *pairs) {
-        bool wanted = false;
-
-        for (guint i = 0; i < pairs->len; i++)
-                wanted |= ((const ProxyPair *)pairs->pdata[i])->log;
-        return wanted;
 }
 
 static bool open_sockets(Proxy *proxy, GError **error) {
@@ -230,7 +268,8 @@ static bool run(Proxy *proxy, GError **error) {
         }
 
         tell_ready(arguments->sync_fd);
-        proxy_life_wait(arguments->sync_fd);
+        if (proxy->n_alone < arguments->pairs->len)
+                proxy_life_wait(arguments->sync_fd);
         return true;
 }
 

@@ -279,8 +279,9 @@ static bool take_own(Parser *parser, GError **error) {
 
         while (!g_queue_is_empty(&parser->words)) {
                 g_autofree char *word = g_queue_pop_head(&parser->words);
-                bool known = false;
+                bool known = g_str_equal(word, "--stay");
 
+                arguments->stay |= known;
                 for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
                         const char *value;
 

@@ -35,6 +35,7 @@ typedef struct ProxyArguments {
         GPtrArray *pairs;                           /* owned; of ProxyPair; not empty with RUN */
         int sync_fd;                                /* -1: none */
         char *type, *app_id, *instance_id, *program; /* owned; NULL: not given */
+        bool stay;                                  /* until sync_fd hangs up */
 } ProxyArguments;
 
 /** proxy_arguments_read() - the reader that the program uses */

@@ -10,6 +10,7 @@
 #include "tools/proxy-rule.h"
 
 #include <gio/gunixfdlist.h>
+#include <unistd.h>
 
 static void builder_add_rule(GVariantBuilder *builder, const ContainerRule *rule) {
         g_variant_builder_add(builder, "(usos)", rule->flags, rule->bus_name, rule->object_path,
@@ -38,6 +39,8 @@ static GVariant *server_arguments(const ProxyServer *server) {
         g_variant_dict_insert(&named, "StopOnNotify", "h", 1);
         g_variant_dict_insert(&named, "StopOnDisconnect", "b", FALSE);
         g_variant_dict_insert(&named, "DisconnectOnStop", "b", TRUE);
+        if (server->unlink)
+                g_variant_dict_insert(&named, "UnlinkSocket", "b", TRUE);
         return g_variant_new("(sss@a{sv}@a{sv})", identity->type, identity->app_id,
                              identity->instance_id, g_variant_new("a{sv}", NULL),
                              g_variant_dict_end(&named));
@@ -53,15 +56,46 @@ static GUnixFDList *server_fds(const ProxyServer *server, GError **error) {
         return g_steal_pointer(&fds);
 }
 
-bool proxy_server_add(ProxyServer *server, GError **error) {
+bool proxy_server_open(ProxyServer *server) {
         BusOptions bus = { .address = server->pair->address };
+
+        server->connection = bus_client_connect(&bus, NULL);
+        return server->connection != NULL;
+}
+
+static bool is_own_bus(GDBusConnection *connection) {
+        g_autoptr(GVariant) reply = bus_client_call_interface(
+                connection, BUS_NAME, "GetConnectionUnixUser", g_variant_new("(s)", BUS_NAME),
+                "(u)", NULL);
+        guint32 uid;
+
+        if (!reply)
+                return false;
+        g_variant_get(reply, "(u)", &uid);
+        return uid == geteuid();
+}
+
+bool proxy_server_can_unlink(const ProxyServer *server) {
+        g_autoptr(GVariant) reply = bus_client_call_interface(
+                server->connection, "org.freedesktop.DBus.Properties", "Get",
+                g_variant_new("(ss)", CONTAINERS_INTERFACE, "SupportedArguments"), "(v)", NULL);
+        g_autoptr(GVariant) value = NULL;
+        g_autofree const char **names = NULL;
+
+        if (!reply)
+                return false;
+        g_variant_get(reply, "(v)", &value);
+        if (!g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY))
+                return false;
+        names = g_variant_get_strv(value, NULL);
+        return g_strv_contains(names, "UnlinkSocket") && is_own_bus(server->connection);
+}
+
+bool proxy_server_add(ProxyServer *server, GError **error) {
         g_autoptr(GUnixFDList) fds = server_fds(server, error);
         g_autoptr(GVariant) reply = NULL;
 
         if (!fds)
-                return false;
-        server->connection = bus_client_connect(&bus, error);
-        if (!server->connection)
                 return false;
         reply = bus_client_call(server->connection, "AddServer", server_arguments(server),
                                 "(oa{sv})", fds, error);

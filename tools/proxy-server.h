@@ -14,14 +14,21 @@ typedef struct ProxyServer {
         const ProxyIdentity *identity; /* borrowed */
         int listen_fd;                 /* borrowed; listens at the pair's path */
         int stop_fd;                   /* borrowed; its hang-up ends the server */
-        GDBusConnection *connection;   /* owned; set by proxy_server_add() */
+        bool unlink;                   /* the bus shall unlink the path then */
+        GDBusConnection *connection;   /* owned; set by proxy_server_open() */
         char *object_path;             /* owned; set by proxy_server_add() */
 } ProxyServer;
 
+/** proxy_server_open() - connects to the bus; false where there is none */
+bool proxy_server_open(ProxyServer *server);
+
+/** proxy_server_can_unlink() - whether the bus will unlink the path if it is asked to */
+bool proxy_server_can_unlink(const ProxyServer *server);
+
 /**
- * proxy_server_add() - has the bus accept the app's connections
+ * proxy_server_add() - has the bus accept the app's connections; only after proxy_server_open()
  *
- * The server outlives @server and its connection; it ends with @server's stop_fd.
+ * The server outlives @server and its connection.
  *
  * Return: false with @error; proxy_server_is_refusal() tells what kind it is.
  */
@@ -33,5 +40,5 @@ bool proxy_server_add(ProxyServer *server, GError **error);
  */
 bool proxy_server_is_refusal(const GError *error);
 
-/** proxy_server_clear() - closes and frees what proxy_server_add() made */
+/** proxy_server_clear() - closes and frees what the others made */
 void proxy_server_clear(ProxyServer *server);

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import sys
 
@@ -106,6 +107,8 @@ def outcome(t, program, words, args=None):
     kinds = kinds_in(folder) if ready else None
     t.close(reader)
     status = process.wait(20)
+    if ready:                                   # the bus unlinks when it hears of the end
+        harness.wait_until(lambda: 's' not in kinds_in(folder).values())
     return ready, status, kinds, kinds_in(folder) if ready else None
 
 
@@ -589,7 +592,7 @@ def killed(t):
     need_ours()
     bus = t.bus()
     for signo, left in ((signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGKILL, True)):
-        proxy = start(t, OURS, bus, '--filter')
+        proxy = start(t, OURS, bus, '--filter', '--', '--stay')
         client = proxy.connect()
         proxy.process.send_signal(signo)
         t.equal(proxy.process.wait(20), -signo, f'signal {signo}')
@@ -604,7 +607,8 @@ def killed(t):
 def small(t):
     need_ours()
     bus = t.bus()
-    proxy = start(t, OURS, bus, '--filter', *[f'--talk=com.example.N{i}.*' for i in range(100)])
+    proxy = start(t, OURS, bus, '--filter', *[f'--talk=com.example.N{i}.*' for i in range(100)],
+                  '--', '--stay')
     proxy.connect()
     pid = proxy.process.pid
     with open(f'/proc/{pid}/smaps_rollup', encoding='utf-8') as smaps:
@@ -619,6 +623,37 @@ def small(t):
     t.equal(sockets, [], 'sockets')
 
 
+@test('proxy/life: no process at all, where the bus unlinks the socket')
+def none(t):
+    need_ours()
+    bus = t.bus()
+    proxy = start(t, OURS, bus, '--filter')
+    t.equal(proxy.process.wait(20), 0, 'status')
+    clients = [proxy.connect() for _ in range(2)]
+    t.returned(clients[0].bus('GetId'))
+    t.close(proxy.reader)
+    for client in clients:
+        client.wait_closed()
+    t.true(harness.wait_until(lambda: not os.path.exists(proxy.path)), 'the socket is there')
+
+
+@test('proxy/life: it stays where the caller has no pipe')
+def stays(t):
+    need_ours()
+    bus = t.bus()
+    ours, theirs = socket.socketpair()
+    process = t.spawn([OURS, f'--fd={theirs.fileno()}', bus.address, t.path('s')],
+                      pass_fds=[theirs.fileno()])
+    theirs.close()
+    t.equal(ours.recv(2), b'x', 'ready')
+    ours.send(b'what nobody reads')
+    t.connect(f'unix:path={t.path("s")}')
+    t.equal(process.poll(), None, 'status')
+    ours.close()
+    t.equal(process.wait(20), 0, 'status')
+    t.true(not os.path.exists(t.path('s')), 'the socket is there')
+
+
 @test('proxy/life: a caller that has gone, a descriptor that is none')
 def odd_fds(t):
     need_ours()
@@ -629,7 +664,8 @@ def odd_fds(t):
         t.close(reader)
         process = t.run([program, f'--fd={writer}', bus.address, t.path('s')], pass_fds=[writer])
         t.equal(process.returncode, 0, f'{program}: status')
-        t.true(not os.path.exists(t.path('s')), f'{program}: the socket is there')
+        t.true(harness.wait_until(lambda: not os.path.exists(t.path('s'))),
+               f'{program}: the socket is there')
     process = t.spawn([OURS, '--fd=99', bus.address, t.path('s')])
     t.true(harness.wait_until(lambda: os.path.exists(t.path('s'))), 'no socket')
     t.connect(f'unix:path={t.path("s")}')

@@ -12,7 +12,8 @@ import harness
 import rawbus
 from containers import (ANYBODY, CALL, INTERFACE, NOT_CONTAINER, Server, add_server,
                         connection_info,
-                        listening_socket, managed, refused_connection, removal, rule, watch_removal)
+                        listening_socket, managed, refused_connection, removal, rule, settled_fds,
+                        watch_removal)
 from harness import test
 
 BASE = '/org/freedesktop/DBus/Containers1/c'
@@ -99,6 +100,97 @@ def bus_exits(t):
     t.true(os.path.lexists(file_name), 'the socket is not there')
     t.equal(bus.quit(), 0, 'exit status')
     t.true(not os.path.lexists(file_name), 'the socket is left behind')
+
+
+UNLINK = {'UnlinkSocket': ('b', True)}
+
+
+def unlinked(path):
+    return harness.wait_until(lambda: not os.path.lexists(path))
+
+
+@test('2/life/UnlinkSocket: the bus unlinks the file when it stops listening')
+def unlink_socket(t):
+    bus, manager, _ = managed(t)
+    for member in ('StopListening', 'StopServer'):
+        server = Server(t, bus, manager=manager, named=UNLINK)
+        t.true(os.path.lexists(server.socket_path), 'the socket is not there')
+        server.connect()
+        t.returned(server.stop(member))
+        t.true(not os.path.lexists(server.socket_path), f'{member}: the socket is left behind')
+    leaver = t.connect(bus)
+    server = Server(t, bus, manager=leaver, named=UNLINK)
+    leaver.close()
+    t.true(unlinked(server.socket_path), 'the manager has gone: the socket is left behind')
+    reader, writer = t.pipe()
+    server = Server(t, bus, named={'StopOnNotify': ('h', 1), **UNLINK}, fds=[writer])
+    t.close(writer)
+    t.close(reader)
+    t.true(unlinked(server.socket_path), 'StopOnNotify: the socket is left behind')
+    server = Server(t, bus, manager=manager, named=UNLINK)
+    t.equal(bus.quit(), 0, 'exit status')
+    t.true(not os.path.lexists(server.socket_path), 'the bus has gone: the socket is left behind')
+
+
+@test('2/life/UnlinkSocket: only the file that it was')
+def unlink_same(t):
+    bus, manager, _ = managed(t)
+    for what in ('file', 'socket'):
+        server = Server(t, bus, manager=manager, named=UNLINK)
+        os.rename(server.socket_path, t.path('aside'))
+        if what == 'file':
+            with open(server.socket_path, 'w', encoding='utf-8'):
+                pass
+        else:
+            other = socket.socket(socket.AF_UNIX)
+            t.cleanups.append(other.close)
+            other.bind(server.socket_path)
+        t.returned(server.stop())
+        t.true(os.path.lexists(server.socket_path), f'another {what} was unlinked')
+    server = Server(t, bus, manager=manager, named={'UnlinkSocket': ('b', False)})
+    t.returned(server.stop())
+    t.true(os.path.lexists(server.socket_path), 'without it, the socket was unlinked')
+
+
+@test('2/life/UnlinkSocket: what it is refused for')
+def unlink_refused(t):
+    bus, manager, _ = managed(t)
+    before = settled_fds(bus, manager)
+    abstract = socket.socket(socket.AF_UNIX)
+    t.cleanups.append(abstract.close)
+    abstract.bind(b'')
+    abstract.listen()
+    moved, path = listening_socket(t, 'moved')
+    os.rename(path, path + '.away')
+    bound, _ = listening_socket(t, 'bound')
+    reader, _ = t.pipe()
+    listen = {'ListenSocket': ('h', 0)}
+    for named, fds in ((UNLINK, []), ({**listen, **UNLINK}, [abstract]),
+                       ({**listen, **UNLINK}, [moved]),
+                       ({**listen, 'ReadyNotify': ('h', 1), **UNLINK}, [bound, reader]),
+                       ({**listen, 'UnlinkSocket': ('u', 1)}, [bound])):
+        t.failed(add_server(manager, named, fds), 'InvalidArgs', f'{named}')
+    # one that fails for another reason leaves the manager's socket alone
+    t.failed(add_server(manager, {**listen, **UNLINK, 'StopOnNotify': ('h', 9)}, [bound]),
+             'InvalidArgs')
+    t.true(os.path.lexists(t.path('bound')), 'the socket has gone')
+    t.equal(bus.count_fds(), before, 'descriptors of the bus')
+
+
+@test('2/life/UnlinkSocket by another uid (needs root)')
+def unlink_other(t):
+    harness.need_root()
+    bus = t.bus(extra=ANYBODY)
+    script = ("import socket, sys, os\nimport rawbus\nfrom containers import add_server\n"
+              "sock = socket.socket(socket.AF_UNIX)\nsock.bind(sys.argv[2])\nsock.listen()\n"
+              "reply = add_server(rawbus.Connection(sys.argv[1]), {'ListenSocket': ('h', 0), "
+              "'UnlinkSocket': ('b', True)}, [sock])\nprint(reply.error)")
+    folder = t.path('open')
+    os.mkdir(folder)
+    os.chmod(folder, 0o777)
+    process = t.run_as(65534, script, bus.address, f'{folder}/s')
+    t.contains(process.out, 'AccessDenied', process.err)
+    t.true(os.path.lexists(f'{folder}/s'), 'the socket has gone')
 
 
 @test('2/life/a socket of the manager is not unlinked')

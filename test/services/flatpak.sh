@@ -67,11 +67,14 @@ shift 4
 exec gdbus call "$bus" --timeout 30 --dest "$destination" --object-path "$path" --method "$method" "$@"
 END
   chmod +x app/files/bin/app
+  cp -r app small                              # the same without the system bus
+  sed -i '/System Bus Policy/,$d; s/^name=.*/name=org.example.Small/' small/metadata
 }
 install_app() {
   flatpak build-export --runtime repo runtime 1 && flatpak build-export repo app 1 &&
+    flatpak build-export repo small 1 &&
     flatpak --user remote-add --no-gpg-verify tiny repo &&
-    flatpak --user install -y --noninteractive tiny $app
+    flatpak --user install -y --noninteractive tiny $app org.example.Small
 }
 instance() { flatpak ps --columns=instance,application | sed -nE "s/\s+$app$//p"; }
 has_instance() { [ -n "$(instance)" ]; }
@@ -144,6 +147,7 @@ check "on the accessibility bus it may make some calls" "^\(" in_app $registry.G
 check_fails "and no others" "AccessDenied" in_app $registry.RegisterEvent window:
 
 # who it is, by a connection to each bus that stays
+wait_for has_no_instance
 in_app -c "gdbus monitor --session --dest $driver & gdbus monitor --system --dest $driver &
   gdbus monitor --address \$AT_SPI_BUS_ADDRESS --dest $driver & wait" >/dev/null &
 wait_for has_instance
@@ -168,6 +172,18 @@ else
   check "the real proxy is there" "^xdg-dbus-proxy" proxies
 fi
 stop_app
+if [ $contained ]; then
+  app=org.example.Small
+  in_app -c "gdbus monitor --session --dest $driver" >/dev/null &
+  wait_for has_instance
+  id=$(instance)
+  wait_for is_known "$bus"
+  check "without the system bus the bus knows the app, too" "'$id'" known "$bus"
+  no_proxies() { ! proxies | grep .; }
+  check "and no process waits" "" no_proxies
+  stop_app
+  app=org.example.App
+fi
 check "the proxy logs" "C[0-9]+: -> $driver call $driver.ListNames" flatpak run --log-session-bus \
   $app session $driver / $driver.ListNames
 

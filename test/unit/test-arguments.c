@@ -150,6 +150,7 @@ static void test_supported(void) {
                                                 "Users",
                                                 "MaxConnections",
                                                 "Permissive",
+                                                "UnlinkSocket",
                                                 NULL };
 
         g_assert_true(g_strv_equal((const gchar *const *)arguments_get_supported(), expected));

@@ -161,8 +161,10 @@ static void test_first_wins(void) {
 static void test_own(void) {
         g_auto(ProxyArguments) arguments = { 0 };
 
-        g_assert_true(parse("A P -- --type=t.t --app-id= --app-id=a --instance-id=i --proxy=/p",
+        g_assert_true(parse("A P -- --type=t.t --app-id= --app-id=a --instance-id=i --proxy=/p "
+                            "--stay",
                             &arguments, NULL));
+        g_assert_true(arguments.stay);
         g_assert_cmpstr(arguments.type, ==, "t.t");
         g_assert_cmpstr(arguments.app_id, ==, "a");
         g_assert_cmpstr(arguments.instance_id, ==, "i");
