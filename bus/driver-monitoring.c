@@ -15,17 +15,12 @@
 /* More are no honest wish, and each has its price for every message. */
 #define MAX_RULES 4096
 
-static GPtrArray *read_rules(MethodCall *call) {
+static GPtrArray *read_rules(MethodCall *call, Reader *array) {
         g_autoptr(GPtrArray) rules =
                 g_ptr_array_new_with_free_func((GDestroyNotify)match_rule_free);
         WireString text;
-        Reader array;
 
-        if (!reader_enter(&call->body, 'a', &array)) {
-                method_fail(call, ERROR_INVALID_ARGS, "An array of match rules was expected");
-                return NULL;
-        }
-        while (reader_get_string(&array, &text)) {
+        while (reader_get_string(array, &text)) {
                 MatchRule *rule = driver_parse_rule(call, text);
 
                 if (!rule)
@@ -48,15 +43,20 @@ static bool become_monitor(MethodCall *call, void *user) {
         PolicyVerdict verdict;
         Bus *bus = user;
         uint32_t flags;
+        Reader texts;
 
         if (!policy_decide_eavesdrop(&caller->subject, &verdict))
                 return driver_fail_denied(bus, call, &verdict,
                                           "You may not watch messages to others");
-        rules = read_rules(call);
+        if (!reader_enter(&call->body, 'a', &texts) || !reader_get_u32(&call->body, &flags))
+                return method_fail(call, ERROR_INVALID_ARGS,
+                                   "An array of match rules and flags were expected");
+        /* before the rules: a later version's flags may be about another kind of them */
+        if (flags != 0)
+                return method_fail(call, ERROR_INVALID_ARGS, "BecomeMonitor has no flags");
+        rules = read_rules(call, &texts);
         if (!rules)
                 return false;
-        if (!reader_get_u32(&call->body, &flags) || flags != 0)
-                return method_fail(call, ERROR_INVALID_ARGS, "BecomeMonitor has no flags");
         /* Its last reply, while it can still get one. */
         router_send_return(bus, caller, &call->message->view, call->reply);
         call->answered = true;

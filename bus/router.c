@@ -374,8 +374,9 @@ static Outcome to_driver(Trip *trip) {
                 return OUTCOME_UNKNOWN_TYPE;
         if (!decide(trip, &query))
                 return OUTCOME_DENIED;
-        if (handle_by_driver(trip) && trip->sender->state == CONNECTION_ACTIVE) {
-                /* after Hello it has its name */
+        if (handle_by_driver(trip) && trip->sender->state != CONNECTION_AUTHENTICATED &&
+            trip->sender->state != CONNECTION_CLOSED) {
+                /* after Hello it has its name, and keeps it when it has become a monitor */
                 trip->stamp = &trip->sender->stamp;
                 send_to_eavesdroppers(trip);
         }

@@ -120,6 +120,24 @@ def eavesdropper(s):
     b.show()
 
 
+@scenario('monitors/eavesdroppers and who becomes a monitor')
+def eavesdropped_monitor(s):
+    a, b = s.peers('A', 'B')
+    b.quietly('AddMatch', 's', "eavesdrop='true',type='method_call'")
+    a.connection.bus('BecomeMonitor', 'asu', ["member='Nothing'"], 0, interface=MONITORING)
+    b.show()
+
+
+@scenario('monitors/flags and rules that are both wrong')
+def flags_first(s):
+    a, = s.peers('A')
+    for rules, flags in ((['nonsense'], 1), (['nonsense'], 0), ([], 1)):
+        a.connection.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, MONITORING, 'BecomeMonitor',
+                                      'asu', rules, flags))
+    a.connection.sync()
+    a.show()
+
+
 def by_systemd(s):
     a, = s.peers('A')
     m = monitor(s)
