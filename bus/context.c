@@ -27,9 +27,9 @@
 #include "bus/router.h"
 #include "bus/sightings.h"
 #include "containers/registry.h"
+#include "policy/account.h"
 #include "policy/lsm.h"
 
-#include <pwd.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -256,11 +256,15 @@ static void init_activation(Bus *bus) {
  * will be. */
 static void prepare_socket_directory(Bus *bus) {
         g_autoptr(GError) error = NULL;
-        const struct passwd *user = bus->config->user ? getpwnam(bus->config->user) : NULL;
+        PolicyAccount user = { .name = NULL };
 
-        if (geteuid() == 0 && user && !registry_prepare(bus->registry, user->pw_uid, &error))
+        if (geteuid() != 0 || !bus->config->user)
+                return;
+        policy_account_set_user(&user, bus->config->user);
+        if (user.known && !registry_prepare(bus->registry, user.id, &error))
                 log_message(LOG_LEVEL_WARNING, "container servers need a ListenSocket: %s",
                             error->message);
+        policy_account_clear(&user);
 }
 
 static void take_policy(Bus *bus, Policy *policy) {

@@ -10,6 +10,7 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import containers
 import harness
 import rawbus
 from harness import test
@@ -102,6 +103,24 @@ def change_user(t):
         connection.close()
         end(t, process)
         t.true(not os.path.lexists(t.path('socket')), 'the socket is left behind')
+
+
+@test('process/<user> by name and by number may make sockets for containers')
+def containers_of_user(t):
+    harness.need_root()
+    harness.need_program('unshare')
+    os.chmod(t.directory, 0o777)
+    script = f'mount -t tmpfs -o mode=755 tmpfs /run && mkdir {os.path.dirname(CONTAINERS)}'
+    prefix = ['unshare', '--mount', 'sh', '-c', f'{script} && exec "$@"', 'sh']
+    if t.run([*prefix, 'true']).returncode != 0:
+        raise harness.Skip('no mount namespaces here')
+    for user in ('nobody', str(NOBODY)):
+        name = config(t, f'<user>{user}</user>{ANYBODY}')
+        process, address = start(t, name, prefix=prefix)
+        connection = t.connect(address)
+        t.returned(containers.add_server(connection, {}), f'<user>{user}</user>')
+        connection.close()
+        end(t, process)
 
 
 @test('process/<user> keeps one capability, and none for children')
