@@ -56,13 +56,18 @@ static bool decide(Trip *trip, PolicyQuery *query) {
 }
 
 /* Facts are found out for the first receiver who wants them. Who has not said Hello has none. */
-static StampForm form_for(const Trip *trip, const Connection *receiver) {
-        if (G_UNLIKELY(receiver->form & STAMP_FACTS) && !trip->stamp->facts) {
-                if (!trip->sender)
-                        sender_facts_set_bus(trip->bus);
-                else if (trip->stamp == &trip->sender->stamp)
-                        sender_facts_set(trip->sender);
-        }
+static G_GNUC_NO_INLINE void find_facts(const Trip *trip) {
+        if (trip->stamp->facts)
+                return;
+        if (!trip->sender)
+                sender_facts_set_bus(trip->bus);
+        else if (trip->stamp == &trip->sender->stamp)
+                sender_facts_set(trip->sender);
+}
+
+static inline StampForm form_for(const Trip *trip, const Connection *receiver) {
+        if (G_UNLIKELY(receiver->form > STAMP_SENDER_AND_CONTAINER))
+                find_facts(trip);
         return receiver->form;
 }
 

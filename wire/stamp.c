@@ -90,28 +90,40 @@ static void put_facts(uint8_t *out, size_t offset, const StampFacts *facts, Stam
 
 /* --- all fields of a stamp --- */
 
-static inline bool has_facts(const MessageStamp *stamp, StampForm form) {
-        return G_UNLIKELY(form & STAMP_FACTS) && stamp->facts;
+static inline size_t names_size(const MessageStamp *stamp, StampForm form) {
+        return form & STAMP_SENDER_AND_CONTAINER ? stamp->n_both : stamp->n_sender;
 }
 
-static inline void put_stamp(uint8_t *out, const MessageStamp *stamp, StampForm form, bool big_endian) {
-        bool has_container = form & STAMP_SENDER_AND_CONTAINER;
-        size_t n = has_container ? stamp->n_both : stamp->n_sender;
-
+/* @n: names_size() */
+static inline void put_names(uint8_t *out, const MessageStamp *stamp, size_t n, bool big_endian) {
         memcpy(out, stamp->bytes, n);
-        if (has_facts(stamp, form))
-                put_facts(out, n, stamp->facts, form, big_endian);
         if (G_LIKELY(!big_endian))
                 return;
         swap_length(out);
-        if (has_container)
+        if (n > stamp->n_sender)
                 swap_length(out + bytes_align(stamp->n_sender, 8));
 }
 
-static inline size_t stamp_size(const MessageStamp *stamp, StampForm form) {
-        size_t n = form & STAMP_SENDER_AND_CONTAINER ? stamp->n_both : stamp->n_sender;
+/* Apart, so that receivers without facts pay one comparison for them. */
+static G_GNUC_NO_INLINE size_t size_with_facts(const MessageStamp *stamp, StampForm form) {
+        size_t n = names_size(stamp, form);
 
-        return has_facts(stamp, form) ? facts_end(stamp->facts, form, n) : n;
+        return stamp->facts ? facts_end(stamp->facts, form, n) : n;
+}
+
+static G_GNUC_NO_INLINE void put_with_facts(uint8_t *out, const MessageStamp *stamp, StampForm form,
+                                            bool big_endian) {
+        size_t n = names_size(stamp, form);
+
+        put_names(out, stamp, n, big_endian);
+        if (stamp->facts)
+                put_facts(out, n, stamp->facts, form, big_endian);
+}
+
+static inline size_t stamp_size(const MessageStamp *stamp, StampForm form) {
+        if (G_UNLIKELY(form > STAMP_SENDER_AND_CONTAINER))
+                return size_with_facts(stamp, form);
+        return names_size(stamp, form);
 }
 
 size_t message_stamped_header_size(const MessageView *view, const MessageStamp *stamp,
@@ -145,7 +157,10 @@ size_t message_write_header(const MessageView *view, const MessageStamp *stamp, 
         for (; i < view->n_spans; i++)
                 offset = put_span(out, offset, view, view->spans[i].start, view->spans[i].end);
 
-        put_stamp(out + offset, stamp, form, view->big_endian);
+        if (G_UNLIKELY(form > STAMP_SENDER_AND_CONTAINER))
+                put_with_facts(out + offset, stamp, form, view->big_endian);
+        else
+                put_names(out + offset, stamp, n_stamp, view->big_endian);
         end = offset + n_stamp;
         bytes_put_u32(out + OFFSET_FIELDS_LENGTH, (uint32_t)(end - PROTOCOL_FIXED_HEADER),
                       view->big_endian);
