@@ -215,6 +215,7 @@ int main(int argc, char **argv) {
                 break;
         }
         notify_init();
+        privileges_refuse_executable_memory();
         bool served = load(&program) && serve(&program);
 
         stop(&program);

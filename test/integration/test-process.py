@@ -140,6 +140,20 @@ def capabilities(t):
         t.equal(int(re.search(rf'^{key}:\s*(\w+)', report, re.M)[1], 16), 0, f'{key} of a child')
 
 
+@test('process/<user> gives up capabilities that a change of the user would leave')
+def securebits(t):
+    harness.need_root()
+    harness.need_program('setpriv')
+    os.chmod(t.directory, 0o777)
+    prefix = ['setpriv', '--securebits=+no_setuid_fixup', '--bounding-set=-audit_write',
+              '--inh-caps=-all,+dac_override', '--ambient-caps=+dac_override']
+    process, address = start(t, config(t, f'<user>nobody</user>{ANYBODY}'), prefix=prefix)
+    t.connect(address).close()
+    for key in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb'):
+        t.equal(int(status(process, key), 16), 0, key)
+    end(t, process)
+
+
 @test('process/<user> that does not exist')
 def unknown_user(t):
     harness.need_root()
