@@ -31,6 +31,7 @@ def known_tests():
         names.update(name[1:-1].replace("\\'", "'") for name in found)
     with open(os.path.join(harness.TOP, 'test', 'vm', 'inside.py'), encoding='utf-8') as stream:
         for name in re.findall(r"'((?:[^'\\\n]|\\.)*)'\)$", stream.read(), re.M):
+            name = name.replace("\\'", "'")
             names.update((f'apparmor: {name}', f'selinux: {name}'))
     return names
 
