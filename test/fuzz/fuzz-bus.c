@@ -229,12 +229,26 @@ static void add_options(Input *input, Writer *body, bool socket) {
         writer_close_array(body, mark);
 }
 
+/* What a service gives to containers: AllowContainers. */
+static void add_opt_ins(Input *input, Writer *body) {
+        size_t mark = writer_open_array(body, "(uos)");
+
+        for (unsigned n = take(input) % 3; n > 0; n--) {
+                writer_open_struct(body, "(uos)");
+                writer_add_u32(body, take(input) | (uint32_t)take(input) << 8);
+                writer_add_path(body, CHOOSE(input, "/", "/a"));
+                writer_add_string(body, CHOOSE(input, "", "a.b", "a.b.Denied"));
+                writer_close_struct(body);
+        }
+        writer_close_array(body, mark);
+}
+
 static const char *a_name(Input *input) {
         return CHOOSE(input, "a.b", "a.b.c", ":1.0", ":1.1", ":1.2", ":1.3", "org.freedesktop.DBus", "x.y");
 }
 
 static void add_value(Input *input, Writer *body) {
-        switch (take(input) % 7) {
+        switch (take(input) % 8) {
         case 0:
                 writer_add_string(body, a_name(input));
                 return;
@@ -253,6 +267,9 @@ static void add_value(Input *input, Writer *body) {
                 return;
         case 5:
                 add_options(input, body, false);
+                return;
+        case 6:
+                add_opt_ins(input, body);
                 return;
         default:
                 writer_add_bool(body, take(input) & 1);
