@@ -153,7 +153,17 @@ static void request_reload(Bus *bus, Connection *caller, const MessageView *call
         reload_request(context_of(bus)->reload, &later);
 }
 
-static void answer_reload(void *user, const CallRef *call, const char *error) {
+static const char *name_reload_error(const GError *error) {
+        if (g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_MISSING))
+                return ERROR_FILE_NOT_FOUND;
+        if (g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_DENIED))
+                return ERROR_ACCESS_DENIED;
+        if (g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_SHORTAGE))
+                return ERROR_LIMITS_EXCEEDED;
+        return ERROR_FAILED;
+}
+
+static void answer_reload(void *user, const CallRef *call, const GError *error) {
         Bus *bus = user;
         Connection *caller = connection_find_by_id(bus, call->caller_id);
 
@@ -162,9 +172,9 @@ static void answer_reload(void *user, const CallRef *call, const char *error) {
         connection_release(caller);
         if (error) {
                 g_autofree char *text =
-                        g_strdup_printf("The configuration stays as it was: %s", error);
+                        g_strdup_printf("The configuration stays as it was: %s", error->message);
 
-                router_send_late_error(bus, call, ERROR_FAILED, text);
+                router_send_late_error(bus, call, name_reload_error(error), text);
                 return;
         }
         g_auto(Writer) body;

@@ -67,7 +67,7 @@ static void read_config(WorkerJob *job) {
         reading->config = config_load(reading->path, &reading->error);
 }
 
-static void answer_all(Reload *reload, const char *error) {
+static void answer_all(Reload *reload, const GError *error) {
         GArray *requests = reload->now;
 
         reload->now = g_array_new(FALSE, FALSE, sizeof(CallRef));
@@ -76,7 +76,7 @@ static void answer_all(Reload *reload, const char *error) {
         g_array_unref(requests);
 }
 
-static void end(Reload *reload, Config *config, const char *error) {
+static void end(Reload *reload, Config *config, const GError *error) {
         reload->reading = NULL;
         loop_disarm(&reload->patience);
         if (config) {
@@ -85,13 +85,21 @@ static void end(Reload *reload, Config *config, const char *error) {
                 log_message(LOG_LEVEL_NOTICE, "The configuration was read again");
                 reload_watch(reload, config);
         } else {
-                log_message(LOG_LEVEL_ERROR, "The configuration stays as it was: %s", error);
+                log_message(LOG_LEVEL_ERROR, "The configuration stays as it was: %s",
+                            error->message);
         }
         answer_all(reload, error);
         if (reload->wants_another)
                 begin(reload);
         else
                 notify_ready();
+}
+
+/* It is about nothing that the files say. */
+static void end_in_vain(Reload *reload, const char *text) {
+        g_autoptr(GError) error = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_AGAIN, text);
+
+        end(reload, NULL, error);
 }
 
 static void reading_free(Reading *reading) {
@@ -119,8 +127,7 @@ static void was_read(WorkerJob *job) {
         if (reading->given_up)
                 came_back(reading->reload);
         else
-                end(reading->reload, reading->config,
-                    reading->error ? reading->error->message : NULL);
+                end(reading->reload, reading->config, reading->error);
         /* which says nothing about the files */
         if (g_error_matches(reading->error, CONFIG_ERROR, CONFIG_ERROR_SHORTAGE))
                 try_later(reading->reload);
@@ -133,8 +140,8 @@ static void give_up(LoopTimer *timer) {
         reload->reading->given_up = true;
         reload->n_given_up++;
         reload->missed = true;
-        end(reload, NULL,
-            "it could not be read in time; perhaps the system does not say who its users are");
+        end_in_vain(reload, "it could not be read in time; perhaps the system does not say who its "
+                            "users are");
 }
 
 static void drain(Reload *reload,
@@ -185,7 +192,7 @@ static void begin(Reload *reload) {
         reload->missed = !start_reading(reload);
         if (!reload->missed)
                 return;
-        end(reload, NULL, "too much is waiting for the system already");
+        end_in_vain(reload, "too much is waiting for the system already");
         /* nobody comes back who could remind us */
         if (reload->n_given_up == 0)
                 try_later(reload);

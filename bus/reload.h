@@ -15,8 +15,9 @@ typedef struct Reload Reload;
 typedef struct ReloadHost {
         /* puts @config in force; takes a reference if it wants one */
         void (*apply)(void *user, Config *config);
-        /* what was asked for by reload_request() is done; @error NULL: it is in force */
-        void (*answer)(void *user, const CallRef *call, const char *error);
+        /* what was asked for by reload_request() is done; @error, of CONFIG_ERROR when it is about
+         * files, NULL: it is in force */
+        void (*answer)(void *user, const CallRef *call, const GError *error);
         void *user;
 } ReloadHost;
 

@@ -47,6 +47,8 @@ static int read_all(int fd, GByteArray *bytes) {
 static gint error_code(gint code) {
         if (code == G_FILE_ERROR_NOENT)
                 return CONFIG_ERROR_MISSING;
+        if (code == G_FILE_ERROR_ACCES || code == G_FILE_ERROR_PERM)
+                return CONFIG_ERROR_DENIED;
         if (code == G_FILE_ERROR_MFILE || code == G_FILE_ERROR_NFILE || code == G_FILE_ERROR_NOMEM)
                 return CONFIG_ERROR_SHORTAGE;
         return CONFIG_ERROR_INVALID;

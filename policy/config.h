@@ -82,6 +82,7 @@ typedef struct Config {
 enum {
         CONFIG_ERROR_INVALID,
         CONFIG_ERROR_MISSING,  /* a file that is not there */
+        CONFIG_ERROR_DENIED,   /* a file that may not be read */
         CONFIG_ERROR_SHORTAGE, /* descriptors or memory are out: says nothing about the file */
 };
 

@@ -214,6 +214,27 @@ def add_service(folder, name):
           f'[D-BUS Service]\nName={name}\nExec=/bin/false\n', False)
 
 
+@test_of_both('a reload that fails says in which way')
+def reload_errors(t, program):
+    bus = t.bus(program=program)
+    connection = t.connect(bus)
+    with open(bus.config, encoding='utf-8') as stream:
+        text = stream.read()
+
+    def becomes(addition, name):
+        write(bus.config, text.replace('</busconfig>', f'{addition}</busconfig>'), whole=False)
+        t.failed(connection.bus('ReloadConfig'), name)
+
+    becomes(f'<include>{t.path("none.conf")}</include>', 'FileNotFound')
+    becomes('<nonsense/>', 'Failed')
+    becomes('<', 'Failed')
+    if os.getuid() != 0:                                # who may read everything
+        os.chmod(bus.config, 0)
+        t.failed(connection.bus('ReloadConfig'), 'AccessDenied')
+    os.unlink(bus.config)
+    t.failed(connection.bus('ReloadConfig'), 'FileNotFound')
+
+
 @test_of_both('a reload reads other service folders')
 def new_services(t, program):
     folders = [t.path('one'), t.path('two')]

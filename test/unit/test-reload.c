@@ -22,7 +22,7 @@ static void apply(void *user, Config *config G_GNUC_UNUSED) {
         ((Fixture *)user)->n_applied++;
 }
 
-static void answer(void *user, const CallRef *call, const char *error) {
+static void answer(void *user, const CallRef *call, const GError *error) {
         Fixture *fixture = user;
 
         g_assert_cmpuint(call->caller_id, ==, call->serial);
