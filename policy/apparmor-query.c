@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's question is a run of texts with a NUL between them: label, then one byte for the class D-Bus and the
- * bus; and, of a message, name and label of the other end, path, interface and member; of a name, the name.
+ * The kernel's question is a run of texts with a NUL between them: label, then one byte for the
+ * class D-Bus and the bus; and, of a message, name and label of the other end, path, interface and
+ * member; of a name, the name.
  */
 #include "policy/apparmor-query.h"
 
@@ -80,7 +81,7 @@ char *apparmor_query_to_text(const ApparmorQuery *query) {
         return g_string_free(text, FALSE);
 }
 
-/* Values are quoted; one that could end its quotes is written in hexadecimal digits, without any. */
+/* Values are quoted; one that could end its quotes is written in hexadecimal digits instead. */
 static void add_value(GString *text, const char *key, WireString value) {
         bool plain = true;
 

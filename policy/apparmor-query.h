@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions to AppArmor in the form that the kernel takes, and as people write them in a profile. */
+/* Questions to AppArmor in the form that the kernel takes, and as people write them in profiles. */
 #pragma once
 
 #include "wire/message.h"
@@ -7,7 +7,12 @@
 #include <glib.h>
 #include <sys/types.h>
 
-typedef enum ApparmorAction { APPARMOR_SEND, APPARMOR_RECEIVE, APPARMOR_BIND, APPARMOR_EAVESDROP } ApparmorAction;
+typedef enum ApparmorAction {
+        APPARMOR_SEND,
+        APPARMOR_RECEIVE,
+        APPARMOR_BIND,
+        APPARMOR_EAVESDROP
+} ApparmorAction;
 
 /* Absent text: data NULL. Which members count depends on the action. */
 typedef struct ApparmorQuery {
@@ -17,8 +22,8 @@ typedef struct ApparmorQuery {
         WireString name;        /* of the other end, or to be owned */
         const char *peer_label; /* of the other end */
         WireString path, interface, member, error;
-        uint8_t type;           /* MESSAGE_TYPE_... */
-        pid_t pid, peer_pid;    /* 0: not known */
+        uint8_t type;        /* MESSAGE_TYPE_... */
+        pid_t pid, peer_pid; /* 0: not known */
 } ApparmorQuery;
 
 /**
@@ -33,7 +38,7 @@ GByteArray *apparmor_query_build(const ApparmorQuery *query, size_t n_reserved);
 char *apparmor_query_to_text(const ApparmorQuery *query);
 
 /**
- * apparmor_query_to_record() - the record of an answer, as AppArmor's tools read it in the audit log
+ * apparmor_query_to_record() - the record of an answer, as AppArmor's tools read it in audit logs
  *
  * Return: newly allocated.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records that a security module wants to be kept: in the kernel's audit log, where that is built in
- * and takes them, else in the bus's own log.
+ * Records that a security module wants to be kept: in the kernel's audit log, where that is built
+ * in and takes them, else in the bus's own log.
  */
 #pragma once
 

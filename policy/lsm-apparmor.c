@@ -4,8 +4,8 @@
  * owners `dbus bind` in their profile. Peers that are not confined cost a comparison of text.
  *
  * Replies that are waited for pass without a question: who may call may be answered. Profiles may
- * change at any time; the kernel tells by a file that becomes readable. Where it has none it is asked
- * each time.
+ * change at any time; the kernel tells by a file that becomes readable. Where it has none it is
+ * asked each time.
  */
 #include "policy/lsm-module.h"
 
@@ -22,9 +22,9 @@
 static struct {
         bool enabled;
         int revision_fd; /* owned; readable when profiles have changed; -1: none */
-        char *bus;   /* owned; type of the bus, NULL: none */
-        char *label; /* owned; of the bus itself */
-        char *rule;  /* owned; text of the last question, for its verdict */
+        char *bus;       /* owned; type of the bus, NULL: none */
+        char *label;     /* owned; of the bus itself */
+        char *rule;      /* owned; text of the last question, for its verdict */
 } apparmor = { .revision_fd = -1 };
 
 /* One end of a message. */
@@ -96,13 +96,14 @@ static LsmState init(const Config *config, GError **error) {
                 return LSM_ABSENT;
         if (!folder) {
                 g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_INVALID,
-                                    "AppArmor is required by the configuration, but the kernel does not mediate D-Bus");
+                                    "AppArmor is required by the configuration, but the kernel "
+                                    "does not mediate D-Bus");
                 return LSM_FAILED;
         }
         apparmor.label = get_own_label();
         if (!apparmor.label) {
-                g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID, "AppArmor label of the bus: %s",
-                            g_strerror(errno));
+                g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID,
+                            "AppArmor label of the bus: %s", g_strerror(errno));
                 return LSM_FAILED;
         }
         apparmor.bus = g_strdup(config->type);
@@ -112,7 +113,7 @@ static LsmState init(const Config *config, GError **error) {
         return LSM_ACTIVE;
 }
 
-/* "The AppArmor mediation mode of the bus cannot be changed after the bus starts" (dbus-daemon(1)). */
+/* "The AppArmor mediation mode of the bus cannot be changed after the bus starts" (dbus-daemon(1)) */
 static void reload(G_GNUC_UNUSED const Config *config) {
 }
 
@@ -173,7 +174,8 @@ static bool ask(const Subject *subject, ApparmorQuery *query, PolicyVerdict *ret
         query->pid = subject->pid;
         query->bus = apparmor.bus;
         bytes = apparmor_query_build(query, AA_QUERY_CMD_LABEL_SIZE);
-        if (aa_query_label(permissions[query->action], (char *)bytes->data, bytes->len, &allowed, &audited) < 0) {
+        if (aa_query_label(permissions[query->action], (char *)bytes->data, bytes->len, &allowed,
+                           &audited) < 0) {
                 allowed = 0;
                 audited = 1;
         }
@@ -183,20 +185,22 @@ static bool ask(const Subject *subject, ApparmorQuery *query, PolicyVerdict *ret
         if (audited)
                 record(query, allowed);
         deny(query, ret_verdict);
-        /* Audited, or denied by a profile that only complains: it passes, but somebody wants to know. */
+        /* Audited, or denied by a profile that only complains: somebody wants to know. */
         ret_verdict->log = allowed;
         return allowed;
 }
 
-/* Who would get it; of a service that does not run yet the label that it is said to get. Return: false if nobody knows. */
+/*
+ * Who would get it; of a service that does not run yet the label that it is said to get. Return:
+ * false if nobody knows.
+ */
 static bool get_receiver(const PolicyQuery *query, Subject *ret_subject) {
         if (query->receiver) {
                 *ret_subject = subject_of(query->receiver);
                 return true;
         }
-        *ret_subject = (Subject){
-                .label = g_strdup(query->activation ? query->assumed_label : apparmor.label)
-        };
+        *ret_subject = (Subject){ .label = g_strdup(query->activation ? query->assumed_label
+                                                                      : apparmor.label) };
         if (!query->activation)
                 ret_subject->pid = getpid();
         return ret_subject->label != NULL;
@@ -218,7 +222,7 @@ static bool decide(const PolicyQuery *query, PolicyVerdict *ret_verdict) {
 
         if (view->reply_serial != 0 && query->reply_expected && query->receiver == query->addressed)
                 return true;
-        /* A service that will be started with a label that nobody knows is asked about when it is there. */
+        /* A service whose label nobody knows yet is asked about when it is there. */
         if (!get_receiver(query, &receiver))
                 return true;
         question.peer_label = receiver.label;

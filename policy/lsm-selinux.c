@@ -24,7 +24,7 @@
 
 static struct {
         bool enabled;
-        security_id_t self;   /* of the bus; borrowed from the library */
+        security_id_t self; /* of the bus; borrowed from the library */
         struct avc_entry_ref entry;
         GHashTable *contexts; /* owned; name -> context of <associate> */
         char *rule;           /* owned; text of the last question, for its verdict */
@@ -56,7 +56,8 @@ static void add_pid(GString *text, const char *key, const PolicySubject *subject
 }
 
 static const char *type_word(uint8_t type) {
-        static const char *const words[] = { "", "method_call", "method_return", "error", "signal" };
+        static const char *const words[] = { "", "method_call", "method_return", "error",
+                                             "signal" };
 
         return type < G_N_ELEMENTS(words) ? words[type] : "";
 }
@@ -105,8 +106,8 @@ G_GNUC_PRINTF(2, 3) static int write_log(int type, const char *format, ...) {
         else if (type == SELINUX_SETENFORCE)
                 audit_trail_record(AUDIT_KIND_STATUS, text);
         else
-                log_message(type == SELINUX_ERROR ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "SELinux: %s",
-                            text);
+                log_message(type == SELINUX_ERROR ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+                            "SELinux: %s", text);
         return 0;
 }
 

@@ -50,8 +50,8 @@ bool lsm_decide_eavesdrop(const PolicySubject *subject, PolicyVerdict *ret_verdi
 bool lsm_can_remember(void);
 
 /**
- * lsm_watch() - has somebody told that another policy was loaded which configuration files may belong
- * to
+ * lsm_watch() - has somebody told that another policy was loaded, with which configuration files
+ * may have changed
  *
  * Return: a descriptor to be polled, borrowed, for which lsm_dispatch() is called when it is
  * readable; -1 where none is needed.

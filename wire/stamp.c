@@ -33,7 +33,8 @@ static size_t put_field(uint8_t *out, size_t offset, uint8_t code, char type, co
 void message_stamp_init(MessageStamp *stamp, const char *sender, const char *container) {
         memset(stamp, 0, sizeof(*stamp));
         stamp->n_sender = (uint8_t)put_field(stamp->bytes, 0, FIELD_SENDER, 's', sender);
-        stamp->n_both = (uint8_t)put_field(stamp->bytes, stamp->n_sender, FIELD_CONTAINER, 'o', container);
+        stamp->n_both =
+                (uint8_t)put_field(stamp->bytes, stamp->n_sender, FIELD_CONTAINER, 'o', container);
 }
 
 static void swap_length(uint8_t *field) {
