@@ -69,6 +69,18 @@ static void accept_failed(Acceptor *acceptor, int error) {
                 log_message(LOG_LEVEL_WARNING, "cannot accept a connection: %s", g_strerror(error));
 }
 
+static void accept_from(Acceptor *acceptor, int fd) {
+        Identity *identity = identity_new_from_socket(fd);
+
+        if (identity && incomplete_make_room(acceptor->bus, identity->uid)) {
+                (void)connection_accept(acceptor->bus, fd, identity, acceptor->instance);
+                return;
+        }
+        if (identity)
+                identity_unref(identity);
+        close(fd);
+}
+
 /* One connection a turn: whether another waits is for epoll to say, which is asked anyway. */
 static void acceptor_ready(LoopSource *source, uint32_t events) {
         Acceptor *acceptor = CONTAINER_OF(source, Acceptor, source);
@@ -87,7 +99,7 @@ static void acceptor_ready(LoopSource *source, uint32_t events) {
         if (fd < 0)
                 accept_failed(acceptor, -fd);
         else
-                (void)connection_accept(bus, fd, bus->guid, acceptor->instance);
+                accept_from(acceptor, fd);
 }
 
 Acceptor *acceptor_new(Bus *bus, int fd, AcceptFunction accept_one, Instance *instance,

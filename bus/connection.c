@@ -14,7 +14,6 @@
 #include "bus/connection.h"
 
 #include "base/log.h"
-#include "bus/incomplete.h"
 #include "bus/console.h"
 #include "containers/registry.h"
 #include "policy/service-grants.h"
@@ -172,22 +171,17 @@ static void report_refusal(Bus *bus, Instance *instance, Identity *identity) {
         bus->hooks.connect_denied(bus, identity, instance, &verdict);
 }
 
-Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *instance) {
-        g_autoptr(Identity) identity = identity_new_from_socket(fd);
-
-        if (!identity || !incomplete_make_room(bus, identity->uid)) {
-                close(fd);
-                return NULL;
-        }
+Connection *connection_accept(Bus *bus, int fd, Identity *identity, Instance *instance) {
         if (instance && !registry_connection_opened(bus->registry, instance, identity->uid)) {
                 report_refusal(bus, instance, identity);
+                identity_unref(identity);
                 close(fd);
                 return NULL;
         }
-        Connection *connection = connection_new(bus, fd, g_steal_pointer(&identity));
+        Connection *connection = connection_new(bus, fd, identity);
         if (instance)
                 attach_instance(connection, instance);
-        start_sasl(connection, guid);
+        start_sasl(connection, bus->guid);
         loop_arm(bus->loop, &connection->auth_timer, auth_deadline(bus), auth_expired);
         if (loop_add(bus->loop, &connection->source, fd, READ_EVENTS, connection_ready) < 0) {
                 connection_close(connection);

@@ -54,12 +54,12 @@ struct Connection {
         void *activation_data; /* owned by bus/activation: pending activations that it waits for */
 };
 
-/** connection_accept() - takes over an accepted socket; @guid of its listener, borrowed; @instance
- * NULL: uncontained
+/** connection_accept() - takes over an accepted socket and who is at its other end; @instance NULL:
+ * uncontained
  *
  * Return: the connection, owned by the bus; NULL when it was refused and closed.
  */
-Connection *connection_accept(Bus *bus, int fd, const char *guid, Instance *instance);
+Connection *connection_accept(Bus *bus, int fd, Identity *identity, Instance *instance);
 
 /**
  * connection_register() - Hello: gives it a unique name and makes it addressable

@@ -174,7 +174,7 @@ static void connect_peer(World *world, int peer, bool contained) {
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
                 return;
         world->peers[peer] = ends[0];
-        (void)connection_accept(world->bus, ends[1], world->bus->guid, NULL);
+        (void)connection_accept(world->bus, ends[1], identity_new_from_socket(ends[1]), NULL);
 }
 
 static void read_some(World *world, int peer, bool all) {
