@@ -102,7 +102,12 @@ static void view_changed(NameOwner *owner) {
 
 static void view_add(NameOwner *owner, NameClaim *claim) {
         const Name *name = claim->name;
+        OwnedName owned = {
+                .name = { .data = name->text, .length = name->length },
+                .hash = name->node.hash,
+        };
 
+        owned.n_starts = name_hash_starts(owned.name, owned.starts);
         if (owner->set.n_names == owner->n_allocated) {
                 owner->n_allocated = MAX(4, owner->n_allocated * 2);
                 owner->names = g_renew(OwnedName, owner->names, owner->n_allocated);
@@ -110,10 +115,7 @@ static void view_add(NameOwner *owner, NameClaim *claim) {
         }
         claim->position = owner->set.n_names++;
         owner->claims_of[claim->position] = claim;
-        owner->names[claim->position] = (OwnedName){
-                .name = { .data = name->text, .length = name->length },
-                .hash = name->node.hash,
-        };
+        owner->names[claim->position] = owned;
         view_changed(owner);
 }
 

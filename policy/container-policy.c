@@ -95,7 +95,7 @@ typedef bool (*GrantsTest)(const ServiceGrants *grants, uint64_t container, cons
 
 static bool test_named(const ContainerPolicy *policy, WireString name, const NameSet *names,
                        GrantsTest test, const void *argument) {
-        if (!named_grants)
+        if (!named_grants || named_grants_is_empty(named_grants))
                 return false;
         if (name.data) {
                 const ServiceGrants *grants = named_grants_find(named_grants, name);

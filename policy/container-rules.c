@@ -8,6 +8,10 @@
  *
  * A name is looked up as exact key and, going up its dots, as namespace: at most one look-up per
  * element. The rules themselves are kept as they were given; the index borrows their strings.
+ *
+ * A connection may have very many names, and its next message asks for all of them again. What
+ * most of them are not covered by is found out without a look-up: bits say which names, and which
+ * starts of names, rules speak of at all.
  */
 #include "policy/container-rules.h"
 
@@ -30,10 +34,17 @@ typedef struct NameNode {
         NameRules rules;
 } NameNode;
 
+/* A set that may hold more than was added, never less. */
+typedef struct HashBits {
+        uint64_t words[8];
+} HashBits;
+
 struct ContainerRules {
         GPtrArray *given;           /* of ContainerRule *, owned */
         size_t n_bytes;             /* of their texts */
         HashTable names;            /* NameNode */
+        HashBits exact;             /* hashes of names */
+        HashBits below;             /* of the longest start of each namespace */
         uint32_t longest_namespace; /* bytes; 0: there is none */
         NameRules all;              /* of rules without a name */
 };
@@ -76,6 +87,14 @@ RuleRoom container_rules_get_room(const ContainerRules *rules, uint64_t max_rule
         return rule_room_get(max_rules, rules->given->len, rules->n_bytes);
 }
 
+static void bits_add(HashBits *bits, uint64_t hash) {
+        bits->words[hash % G_N_ELEMENTS(bits->words)] |= UINT64_C(1) << (hash >> 58);
+}
+
+static bool bits_has(const HashBits *bits, uint64_t hash) {
+        return bits->words[hash % G_N_ELEMENTS(bits->words)] & (UINT64_C(1) << (hash >> 58));
+}
+
 /* Namespaces and names of the same text have different keys. */
 static uint64_t name_hash(uint64_t text_hash, bool below) {
         return text_hash + below;
@@ -93,6 +112,14 @@ static NameNode *find_name(const ContainerRules *rules, WireString text, uint64_
         return NULL;
 }
 
+static void note_namespace(ContainerRules *rules, WireString text) {
+        uint64_t starts[NAME_MAX_STARTS];
+        unsigned n_starts = name_hash_starts(text, starts);
+
+        bits_add(&rules->below, starts[n_starts - 1]);
+        rules->longest_namespace = MAX(rules->longest_namespace, text.length);
+}
+
 static NameRules *get_name(ContainerRules *rules, const char *text, bool below) {
         WireString key = wire_string(text);
         uint64_t text_hash = hash_bytes(key.data, key.length);
@@ -106,7 +133,9 @@ static NameRules *get_name(ContainerRules *rules, const char *text, bool below) 
         name->below = below;
         hash_table_add(&rules->names, &name->node, name_hash(text_hash, below));
         if (below)
-                rules->longest_namespace = MAX(rules->longest_namespace, key.length);
+                note_namespace(rules, key);
+        else
+                bits_add(&rules->exact, text_hash);
         return &name->rules;
 }
 
@@ -154,6 +183,16 @@ static bool test_name(const ContainerRules *rules, WireString text, uint64_t tex
         return test_namespaces(rules, text, test, argument);
 }
 
+/* Whether test_name() can find anything. */
+static bool may_cover(const ContainerRules *rules, const OwnedName *owned) {
+        if (owned->n_starts == 0 || bits_has(&rules->exact, owned->hash))
+                return true;
+        for (unsigned i = 0; i < owned->n_starts; i++)
+                if (bits_has(&rules->below, owned->starts[i]))
+                        return true;
+        return false;
+}
+
 /* The same for a connection: its unique name and all names that it is the primary owner of. */
 static bool test_names(const ContainerRules *rules, const NameSet *names, NameTest test,
                        const void *argument) {
@@ -166,7 +205,8 @@ static bool test_names(const ContainerRules *rules, const NameSet *names, NameTe
         for (unsigned i = 0; i < names->n_names; i++) {
                 const OwnedName *owned = &names->names[i];
 
-                if (owned->primary && test_name(rules, owned->name, owned->hash, test, argument))
+                if (owned->primary && may_cover(rules, owned) &&
+                    test_name(rules, owned->name, owned->hash, test, argument))
                         return true;
         }
         return false;

@@ -4,9 +4,13 @@
 
 #include "wire/message.h"
 
+#define NAME_MAX_STARTS 3
+
 typedef struct OwnedName {
         WireString name; /* well-known; borrowed from the registry */
         uint64_t hash;   /* hash_bytes() of it */
+        uint64_t starts[NAME_MAX_STARTS]; /* see name_hash_starts() */
+        unsigned n_starts;                /* 0: they are not known */
         bool primary;    /* false: it waits in the name's queue */
 } OwnedName;
 
@@ -25,3 +29,13 @@ typedef struct NameSet {
  * For NameSet.generation and every other generation that a remembered verdict is checked against.
  */
 uint64_t name_generation_next(void);
+
+/**
+ * name_hash_starts() - hash_bytes() of the first element, the first two, the first three of @name
+ *
+ * What many names are compared with namespaces by, so that it is not found out for each of them
+ * with every message: one connection can have tens of thousands.
+ *
+ * Return: how many there are, fewer than NAME_MAX_STARTS when the name has fewer elements.
+ */
+unsigned name_hash_starts(WireString name, uint64_t ret_starts[NAME_MAX_STARTS]);

@@ -278,6 +278,10 @@ void named_grants_add(NamedGrants *named, const char *name, const ContainerRule 
         service_grants_add(node->grants, GRANTS_FOR_ALL, rule);
 }
 
+bool named_grants_is_empty(const NamedGrants *named) {
+        return named->names.n_items == 0;
+}
+
 const ServiceGrants *named_grants_find_hashed(const NamedGrants *named, WireString name,
                                               uint64_t hash) {
         if (!named || named->names.n_items == 0 || !name.data)

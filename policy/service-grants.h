@@ -93,6 +93,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(NamedGrants, named_grants_free)
 /** named_grants_add() - adds a checked rule for @name, copied */
 void named_grants_add(NamedGrants *named, const char *name, const ContainerRule *rule);
 
+/** named_grants_is_empty() - whether nothing holds for any name */
+bool named_grants_is_empty(const NamedGrants *named);
+
 /**
  * named_grants_find() - what holds for the owner of @name, as grants for all; NULL if nothing does.
  * NULL @named is fine

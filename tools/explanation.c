@@ -69,7 +69,9 @@ static void cast_init(Cast *cast, const Scene *scene, const SceneEnd *end,
         for (size_t i = 0; i < n; i++) {
                 WireString name = wire_string(end->names->pdata[i]);
 
-                cast->names[i] = (OwnedName){ name, hash_bytes(name.data, name.length), true };
+                cast->names[i] = (OwnedName){ .name = name,
+                                                .hash = hash_bytes(name.data, name.length),
+                                                .primary = true };
         }
         cast->set = (NameSet){ .unique = end->unique ? wire_string(end->unique) : (WireString){ 0 },
                                .names = cast->names,

@@ -64,10 +64,11 @@ static void world_init(World *world, const char *rules, ContainerPolicyFlags fla
 
                 world->names[who].unique = wire_string(unique_names[who]);
                 if (well_known[who]) {
-                        world->owned[who] =
-                                (OwnedName){ wire_string(well_known[who]),
-                                             hash_bytes(well_known[who], strlen(well_known[who])),
-                                             true };
+                        world->owned[who] = (OwnedName){
+                                .name = wire_string(well_known[who]),
+                                .hash = hash_bytes(well_known[who], strlen(well_known[who])),
+                                .primary = true,
+                        };
                         world->names[who].names = &world->owned[who];
                         world->names[who].n_names = 1;
                 }

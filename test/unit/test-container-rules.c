@@ -224,7 +224,12 @@ static ContainerRules *compile(const char *text) {
 }
 
 static OwnedName own_name(const char *text, bool primary) {
-        return (OwnedName){ wire_string(text), hash_bytes(text, strlen(text)), primary };
+        OwnedName owned = { .name = wire_string(text),
+                            .hash = hash_bytes(text, strlen(text)),
+                            .primary = primary };
+
+        owned.n_starts = name_hash_starts(owned.name, owned.starts);
+        return owned;
 }
 
 static const struct {
@@ -378,8 +383,8 @@ static void test_get(void) {
 
 /* --- the naive reading --- */
 
-static const char *const some_names[] = { "org.a", "org.a.b", "org.a.b.c", "org.ab",
-                                          "com.a", ":1.1",    ":1.11" };
+static const char *const some_names[] = { "org.a",  "org.a.b", "org.a.b.c", "org.a.b.c.d",
+                                          "org.ab", "com.a",   ":1.1",      ":1.11" };
 static const char *const some_paths[] = { "/", "/a", "/a/b", "/a/b/c", "/ab", "/a/bc" };
 static const char *const some_interfaces[] = { "i.j", "i.j.K", "i.j.K.L", "i.jk", "x.y", "i.J" };
 static const char *const some_members[] = { "K", "L", "M" };

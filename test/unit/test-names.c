@@ -279,6 +279,26 @@ static void test_generation(void) {
         tear_down(&f);
 }
 
+/* What namespaces are compared with: the first elements, as often as there are. */
+static void test_starts(void) {
+        const OwnedName *owned;
+        NameChange change;
+        uint32_t answer;
+        Fixture f;
+
+        set_up(&f);
+        names_request(&f.names, &f.owners[0], WIRE_STRING_LITERAL("t.ab.c.d"), 0, &answer, &change);
+        names_request(&f.names, &f.owners[0], WIRE_STRING_LITERAL("t.ab"), 0, &answer, &change);
+        owned = f.owners[0].set.names;
+        g_assert_cmpuint(owned[0].n_starts, ==, 3);
+        g_assert_cmpuint(owned[0].starts[0], ==, hash_bytes("t", 1));
+        g_assert_cmpuint(owned[0].starts[1], ==, hash_bytes("t.ab", 4));
+        g_assert_cmpuint(owned[0].starts[2], ==, hash_bytes("t.ab.c", 6));
+        g_assert_cmpuint(owned[1].n_starts, ==, 2);
+        g_assert_cmpuint(owned[1].starts[1], ==, owned[1].hash);
+        tear_down(&f);
+}
+
 static void count(const Name *name, void *user) {
         g_assert_cmpuint(strlen(name->text), ==, name->length);
         ++*(unsigned *)user;
@@ -316,6 +336,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/names/stories", test_stories);
         g_test_add_func("/bus/names/limit", test_limit);
         g_test_add_func("/bus/names/generation", test_generation);
+        g_test_add_func("/bus/names/starts", test_starts);
         g_test_add_func("/bus/names/many", test_many);
         return g_test_run();
 }
