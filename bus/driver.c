@@ -21,7 +21,6 @@
 #include "bus/router.h"
 #include "bus/sightings.h"
 #include "policy/container-policy.h"
-#include "wire/syntax.h"
 
 #define N_BUCKETS 64
 #define N_TABLES 16
@@ -342,8 +341,7 @@ static void systemd_failure(Bus *bus, Connection *sender, const MessageView *vie
                 return;
         reader_init(&reader, view);
         if (reader_get_string(&reader, &unit) && reader_get_string(&reader, &error_name) &&
-            reader_get_string(&reader, &text) &&
-            syntax_is_error_name(error_name.data, error_name.length))
+            reader_get_string(&reader, &text))
                 activation_systemd_failed(bus->activation, unit.data, error_name.data, text.data);
 }
 

@@ -394,6 +394,19 @@ def precedence(s):
     a.bus(*START, OTHER, 0)
 
 
+@activation('folders/one that comes later is found when somebody asks',
+            extra='<servicedir>{t}/later</servicedir>\n')
+def later_folder(s):
+    a, = s.peers('A')
+    later = s.case.path('later')
+    if os.path.isdir(later):                            # from the other bus
+        shutil.rmtree(later)
+    a.bus(*START, OTHER, 0)
+    os.mkdir(later)
+    write(f'{later}/{OTHER}.service', service_text(OTHER, 'Exec=/nonexistent/program'))
+    a.bus(*START, OTHER, 0)
+
+
 XDG = {'XDG_DATA_HOME': '{t}/home', 'XDG_DATA_DIRS': '{t}/one:{t}/two:relative'}
 
 
@@ -523,6 +536,21 @@ def activation_failure(peer, *body):
     peer.send(rawbus.signal('/', SYSTEMD + '.Activator', 'ActivationFailure', 'sss', *body,
                             destination=rawbus.BUS))
     peer.connection.sync()
+
+
+@harness.test('activation/systemd/a failure without a proper name')
+def systemd_fails_badly(t):
+    """Only here: dbus-daemon 1.14 ends with an assertion."""
+    write_services(t.path('services'), UNITS)
+    bus = t.bus(servicedir=t.path('services'), args=['--systemd-activation'])
+    caller, systemd = t.connect(bus), t.connect(bus)
+    systemd.own(SYSTEMD)
+    serial = caller.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, *START, NAME, 0))
+    systemd.wait_signal('ActivationRequest')
+    systemd.send(rawbus.signal('/', SYSTEMD + '.Activator', 'ActivationFailure', 'sss',
+                               'svc.service', 'no name of an error', 'It failed',
+                               destination=rawbus.BUS))
+    t.failed(caller.wait_reply(serial), 'Failed')
 
 
 @activation('systemd/is asked, and the service comes', **BY_SYSTEMD)
