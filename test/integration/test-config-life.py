@@ -150,22 +150,31 @@ def at_console(t, program):
     t.equal((may(connection, 'GetId'), may(connection, 'ListNames')), (True, False))
 
 
-def with_seat():
-    """Has a program see logind's files of a machine at which our user sits."""
+def with_login(seats):
+    """Has a program see logind's files of a machine at which our user is logged in."""
     script = (f'mount -t tmpfs none /run && mkdir -p /run/systemd/seats /run/systemd/users && '
-              f'printf "NAME=me\\nONLINE_SEATS=seat0\\n" >/run/systemd/users/{os.getuid()} && '
+              f'printf "NAME=me\\nONLINE_SEATS={seats}\\nSTATE=x\\n" >/run/systemd/users/{os.getuid()} && '
               'exec "$@"')
     as_user = [] if os.getuid() == 0 else ['--user', '--map-current-user', '--keep-caps']
     return ['unshare', *as_user, '--mount', 'sh', '-c', script, 'sh']
 
 
-@test_of_both('who sits at a seat is at the console')
-def at_seat(t, program):
-    prefix = with_seat()
+def at_seat(t, program, seats):
+    prefix = with_login(seats)
     if t.run([*prefix, 'true']).returncode != 0:
         raise harness.Skip('nothing can be mounted in a namespace of its own here')
     connection = t.connect(t.bus(program=program, prefix=prefix, extra=CONSOLE_RULES))
-    t.equal((may(connection, 'GetId'), may(connection, 'ListNames')), (False, True))
+    t.equal((may(connection, 'GetId'), may(connection, 'ListNames')), (not seats, bool(seats)))
+
+
+@test_of_both('who sits at a seat is at the console')
+def at_some_seat(t, program):
+    at_seat(t, program, 'seat0')
+
+
+@test_of_both('who is logged in from elsewhere is not at the console')
+def at_no_seat(t, program):
+    at_seat(t, program, '')
 
 
 @test_of_both('SIGHUP changes what connections may')

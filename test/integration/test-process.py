@@ -272,6 +272,7 @@ def umask(t):
         pid = forked(t, config(t, extra))
         t.equal(re.search(r'^Umask:\s*(\d+)', read_text(f'/proc/{pid}/status'), re.M)[1], expected,
                 extra)
+        t.equal(os.getsid(pid), pid, 'it has a session of its own')
         end_pid(pid)
 
 
