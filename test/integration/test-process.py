@@ -379,6 +379,19 @@ def children(t):
     t.true(signals_of(report, 'SigIgn') & 1 << signal.SIGPIPE - 1, 'SIGPIPE is ignored')
 
 
+@test('process/who started it ignored SIGCHLD')
+def ignored_children(t):
+    os.mkdir(t.path('services'))
+    with open(t.path('services/a.service'), 'w', encoding='utf-8') as out:
+        out.write('[D-BUS Service]\nName=com.example.Fails\nExec=/bin/false\n')
+    services = f'<servicedir>{t.path("services")}</servicedir>'
+    process, address = start(t, config(t, services=services),
+                             prefix=['env', '--ignore-signal=CHLD'])
+    reply = t.connect(address).bus('StartServiceByName', 'su', 'com.example.Fails', 0)
+    t.equal(reply.error, 'org.freedesktop.DBus.Error.Spawn.ChildExited')
+    end(t, process)
+
+
 # The log
 
 @test('process/where the log goes')
