@@ -203,6 +203,11 @@ static void server_failed(void *host, const Instance *instance, const char *reas
         log_record_submit(record);
 }
 
+static void server_removed(void *host, Instance *instance) {
+        (void)host;
+        denials_report_left_out(instance);
+}
+
 void containers_host_reload(Bus *bus) {
         bus->containers->host.config = bus->config;
         bus->containers->host.bus_uid = bus->uid;
@@ -229,7 +234,8 @@ void containers_host_new(Bus *bus) {
                                                   .request_header = request_header,
                                                   .request_facts = request_facts,
                                                   .limit_reached = limit_reached,
-                                                  .server_failed = server_failed };
+                                                  .server_failed = server_failed,
+                                                  .server_removed = server_removed };
         bus->registry = registry_new(&bus->containers->host);
         driver_add_table(bus, &containers_interface, bus->registry);
 }

@@ -150,6 +150,24 @@ void denials_report_limit(Bus *bus, const MethodCall *call, const Instance *inst
         containers_emit_denied(bus->registry, instance, &denial);
 }
 
+/* What a flood left out is told with the next record, of which there will be none. */
+static void log_left_out(const Instance *instance, LogRate *rate) {
+        if (rate->n_left_out == 0)
+                return;
+        LogRecord *record = log_record_new(LOG_LEVEL_WARNING, "denied");
+        log_record_add(record, "Type", instance->type);
+        log_record_add(record, "AppId", instance->app_id);
+        log_record_add(record, "InstanceId", instance->instance_id);
+        log_record_add_number(record, "LeftOut", rate->n_left_out);
+        log_record_submit(record);
+        rate->n_left_out = 0;
+}
+
+void denials_report_left_out(Instance *instance) {
+        log_left_out(instance, &instance->denial_rate);
+        log_left_out(instance, &instance->refusal_rate);
+}
+
 void denials_report_own(Bus *bus, Connection *connection, WireString name,
                         const PolicyVerdict *verdict) {
         Denial denial = { .message_type = "own", .receiver = name.data };

@@ -29,3 +29,6 @@ void denials_report_limit(Bus *bus, const MethodCall *call, const Instance *inst
 /** denials_report_own() - the same for a name that @connection may not own */
 void denials_report_own(Bus *bus, Connection *connection, WireString name,
                         const PolicyVerdict *verdict);
+
+/** denials_report_left_out() - logs how many records a server that goes did not get written */
+void denials_report_left_out(Instance *instance);

@@ -104,4 +104,7 @@ typedef struct ContainersHost {
 
         /* server_failed() - logs why a living server is gone; @error is an errno or 0 */
         void (*server_failed)(void *host, const Instance *instance, const char *reason, int error);
+
+        /* server_removed() - the last chance to log something of @instance; NULL: nobody wants to */
+        void (*server_removed)(void *host, Instance *instance);
 } ContainersHost;

@@ -209,6 +209,8 @@ static void remove_if_dead(Registry *registry, Instance *instance) {
         count_server(registry, instance->creator->uid, -1);
         withdraw_grants(registry, instance->number);
         emit_path(registry, "ServerRemoved", instance);
+        if (registry->host->server_removed)
+                registry->host->server_removed(registry->host->host, instance);
         instance_unref(instance);
 }
 

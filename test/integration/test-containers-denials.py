@@ -417,6 +417,20 @@ def rate(t):
     t.equal(len(lines(bus, 'Member=Another')), 1, 'another instance has its own')
 
 
+@test('8/the log tells of what was left out when the server goes')
+def rest_of_flood(t):
+    bus, server, contained, _ = world(t)
+    for _ in range(100):
+        contained.send(rawbus.signal('/x', IFACE, 'Flood', destination=SERVICE))
+    contained.sync()
+    t.equal(lines(bus, 'LeftOut='), [], 'before')
+    t.returned(server.stop())
+    t.true(harness.wait_until(lambda: lines(bus, 'LeftOut=')), 'nothing is told')
+    line, = lines(bus, 'LeftOut=')
+    t.contains(line, 'AppId=com.example.App', 'whose they were')
+    t.contains(line, ' LeftOut=80', 'of the hundred')
+
+
 @test('8/a manager that runs into limits cannot flood the log')
 def limit_rate(t):
     bus = t.bus(limits={'max_containers': 0})
