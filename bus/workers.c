@@ -9,6 +9,7 @@
 #include "base/fdset.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -23,11 +24,11 @@
 
 /* What threads share with the loop. It outlives the Workers when threads do. */
 typedef struct Desk {
-        GMutex lock;
-        unsigned n_refs;   /* the Workers and every thread; under the lock, as all that follows */
-        ListNode finished; /* WorkerJob.node */
-        int event_fd;      /* owned */
-        struct Desk *next; /* in the list of those that nobody reads any more */
+        pthread_mutex_t lock; /* not GLib's, which the thread sanitizer cannot see */
+        unsigned n_refs;      /* the Workers and every thread; under the lock, as what follows */
+        ListNode finished;    /* WorkerJob.node */
+        int event_fd;         /* owned */
+        struct Desk *next;    /* in the list of those that nobody reads any more */
 } Desk;
 
 /*
@@ -51,13 +52,13 @@ typedef struct Shift {
 static void desk_unref(Desk *desk) {
         unsigned left;
 
-        g_mutex_lock(&desk->lock);
+        pthread_mutex_lock(&desk->lock);
         left = --desk->n_refs;
-        g_mutex_unlock(&desk->lock);
+        pthread_mutex_unlock(&desk->lock);
         if (left > 0)
                 return;
         close(desk->event_fd);
-        g_mutex_clear(&desk->lock);
+        pthread_mutex_destroy(&desk->lock);
         g_free(desk);
 }
 
@@ -66,10 +67,10 @@ static void *run_shift(void *user) {
         Desk *desk = shift->desk;
 
         shift->job->work(shift->job);
-        g_mutex_lock(&desk->lock);
+        pthread_mutex_lock(&desk->lock);
         list_append(&desk->finished, &shift->job->node);
         (void)eventfd_write(desk->event_fd, 1);
-        g_mutex_unlock(&desk->lock);
+        pthread_mutex_unlock(&desk->lock);
         desk_unref(desk);
         g_free(shift);
         return NULL;
@@ -79,10 +80,10 @@ static void take_finished(Desk *desk, ListNode *ret_finished) {
         eventfd_t count;
 
         list_init(ret_finished);
-        g_mutex_lock(&desk->lock);
+        pthread_mutex_lock(&desk->lock);
         (void)eventfd_read(desk->event_fd, &count);
         list_move_all(ret_finished, &desk->finished);
-        g_mutex_unlock(&desk->lock);
+        pthread_mutex_unlock(&desk->lock);
 }
 
 static void something_is_done(LoopSource *source, G_GNUC_UNUSED uint32_t events) {
@@ -114,7 +115,7 @@ Workers *workers_new(Loop *loop, GError **error) {
         workers->desk = g_new0(Desk, 1);
         workers->desk->n_refs = 1;
         workers->desk->event_fd = g_steal_fd(&fd);
-        g_mutex_init(&workers->desk->lock);
+        pthread_mutex_init(&workers->desk->lock, NULL);
         list_init(&workers->desk->finished);
         return workers;
 }
@@ -135,9 +136,9 @@ void workers_free(Workers *workers) {
 static bool has_threads(Desk *desk) {
         unsigned n_refs;
 
-        g_mutex_lock(&desk->lock);
+        pthread_mutex_lock(&desk->lock);
         n_refs = desk->n_refs;
-        g_mutex_unlock(&desk->lock);
+        pthread_mutex_unlock(&desk->lock);
         /* one is that of the Workers, which were freed */
         return n_refs > 1;
 }
@@ -169,9 +170,9 @@ bool workers_start(Workers *workers, WorkerJob *job) {
                 return false;
         shift = g_new(Shift, 1);
         *shift = (Shift){ .desk = workers->desk, .job = job };
-        g_mutex_lock(&workers->desk->lock);
+        pthread_mutex_lock(&workers->desk->lock);
         workers->desk->n_refs++;
-        g_mutex_unlock(&workers->desk->lock);
+        pthread_mutex_unlock(&workers->desk->lock);
         thread = start_thread(shift);
         if (!thread) {
                 desk_unref(workers->desk);

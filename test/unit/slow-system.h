@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,8 +18,8 @@
 
 /* What is said to who asks from now on; all of it under the lock. */
 typedef struct SlowSystem {
-        GMutex lock;
-        GCond changed;
+        pthread_mutex_t lock; /* zero is right, as for all that is static */
+        pthread_cond_t changed;
         unsigned n_asked;
         uint64_t released;   /* questions whose answer may go, one bit each */
         bool is_closed;      /* who asks waits for his bit */
@@ -36,15 +37,15 @@ int getpwnam_r(const char *name G_GNUC_UNUSED, struct passwd *entry, char *buffe
         bool waits;
         int code;
 
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         number = slow_system.n_asked++;
         uid = slow_system.uid;
         code = slow_system.code;
         waits = slow_system.is_closed;
-        g_cond_broadcast(&slow_system.changed);
+        pthread_cond_broadcast(&slow_system.changed);
         while (waits && !(slow_system.released & (UINT64_C(1) << number)))
-                g_cond_wait(&slow_system.changed, &slow_system.lock);
-        g_mutex_unlock(&slow_system.lock);
+                pthread_cond_wait(&slow_system.changed, &slow_system.lock);
+        pthread_mutex_unlock(&slow_system.lock);
         *entry = (struct passwd){ .pw_uid = uid };
         *ret_found = code == 0 && uid != 0 ? entry : NULL;
         return code;
@@ -61,22 +62,22 @@ int clock_gettime(clockid_t clock, struct timespec *ret_now) {
 }
 
 static inline void slow_system_reset(void) {
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         slow_system.n_asked = 0;
         slow_system.released = 0;
         slow_system.is_closed = false;
         slow_system.code = 0;
         slow_system.uid = 0;
-        g_mutex_unlock(&slow_system.lock);
+        pthread_mutex_unlock(&slow_system.lock);
 }
 
 /* From the next question on. */
 static inline void slow_system_say(int code, uid_t uid, bool is_closed) {
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         slow_system.code = code;
         slow_system.uid = uid;
         slow_system.is_closed = is_closed;
-        g_mutex_unlock(&slow_system.lock);
+        pthread_mutex_unlock(&slow_system.lock);
 }
 
 /*
@@ -84,17 +85,17 @@ static inline void slow_system_say(int code, uid_t uid, bool is_closed) {
  * was asked.
  */
 static inline void slow_system_release(unsigned number) {
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         slow_system.released |= UINT64_C(1) << number;
-        g_cond_broadcast(&slow_system.changed);
-        g_mutex_unlock(&slow_system.lock);
+        pthread_cond_broadcast(&slow_system.changed);
+        pthread_mutex_unlock(&slow_system.lock);
 }
 
 static inline void slow_system_wait_asked(unsigned n_asked) {
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         while (slow_system.n_asked < n_asked)
-                g_cond_wait(&slow_system.changed, &slow_system.lock);
-        g_mutex_unlock(&slow_system.lock);
+                pthread_cond_wait(&slow_system.changed, &slow_system.lock);
+        pthread_mutex_unlock(&slow_system.lock);
 }
 
 static inline void slow_system_put_clock_forward(unsigned msec) {

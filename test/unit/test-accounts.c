@@ -141,10 +141,10 @@ typedef struct Blocker {
 static void block(WorkerJob *job) {
         Blocker *blocker = CONTAINER_OF(job, Blocker, job);
 
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         while (!*blocker->is_free)
-                g_cond_wait(&slow_system.changed, &slow_system.lock);
-        g_mutex_unlock(&slow_system.lock);
+                pthread_cond_wait(&slow_system.changed, &slow_system.lock);
+        pthread_mutex_unlock(&slow_system.lock);
 }
 
 static void unblocked(WorkerJob *job) {
@@ -177,10 +177,10 @@ static void test_no_worker(void) {
         n_blocked = block_all(&fixture, &is_free, &n_done);
         g_assert_cmpuint(n_blocked, >, 0);
         come(&fixture, 0);
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         is_free = true;
-        g_cond_broadcast(&slow_system.changed);
-        g_mutex_unlock(&slow_system.lock);
+        pthread_cond_broadcast(&slow_system.changed);
+        pthread_mutex_unlock(&slow_system.lock);
         wait_known(&fixture, 0);
         while (n_done < n_blocked)
                 g_assert_cmpint(loop_turn(fixture.loop), ==, 0);

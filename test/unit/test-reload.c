@@ -82,9 +82,9 @@ static unsigned ask_in_vain(Fixture *fixture) {
         }
         g_assert_cmpuint(fixture->n_failed, ==, MANY);
         g_assert_cmpuint(fixture->n_applied, ==, 0);
-        g_mutex_lock(&slow_system.lock);
+        pthread_mutex_lock(&slow_system.lock);
         n_asked = slow_system.n_asked;
-        g_mutex_unlock(&slow_system.lock);
+        pthread_mutex_unlock(&slow_system.lock);
         return n_asked;
 }
 
