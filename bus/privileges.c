@@ -40,7 +40,7 @@ static bool fail(GError **error, int code, const char *what, const char *user) {
 }
 
 /* A number needs no entry in the user database, a name does. */
-static bool find_user(const char *user, struct passwd *ret_entry, char **ret_name, GError **error) {
+static bool find_user(const char *user, struct passwd *ret_entry, GError **error) {
         guint64 uid;
         bool numeric = g_ascii_string_to_unsigned(user, 10, 0, UINT32_MAX - 1, &uid, NULL);
         struct passwd *entry;
@@ -49,12 +49,10 @@ static bool find_user(const char *user, struct passwd *ret_entry, char **ret_nam
         entry = numeric ? getpwuid((uid_t)uid) : getpwnam(user);
         if (entry) {
                 *ret_entry = *entry;
-                *ret_name = g_strdup(entry->pw_name);
                 return true;
         }
         if (numeric) {
                 *ret_entry = (struct passwd){ .pw_uid = (uid_t)uid, .pw_gid = (gid_t)uid };
-                *ret_name = NULL;
                 return true;
         }
         return fail(error, errno ? errno : ENOENT, "looking it up", user);
@@ -93,12 +91,10 @@ static bool is_user(uid_t uid) {
                saved == uid;
 }
 
-static bool change_ids(const struct passwd *entry, const char *name, const char *user,
-                       GError **error) {
-        int r = name ? initgroups(name, entry->pw_gid) : setgroups(0, NULL);
-
-        if (r < 0)
-                return fail(error, errno, "setting its groups", user);
+/* Without the supplementary groups that the user database has for it: a bus needs none. */
+static bool change_ids(const struct passwd *entry, const char *user, GError **error) {
+        if (setgroups(0, NULL) < 0)
+                return fail(error, errno, "giving up its groups", user);
         if (setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0)
                 return fail(error, errno, "changing the group", user);
         if (setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
@@ -107,10 +103,9 @@ static bool change_ids(const struct passwd *entry, const char *name, const char 
 }
 
 bool privileges_change_user(const char *user, GError **error) {
-        g_autofree char *name = NULL;
         struct passwd entry = { 0 };
 
-        if (!find_user(user, &entry, &name, error))
+        if (!find_user(user, &entry, error))
                 return false;
         if (is_user(entry.pw_uid))
                 return true;
@@ -118,7 +113,7 @@ bool privileges_change_user(const char *user, GError **error) {
 
         if (kept && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
                 return fail(error, errno, "keeping capabilities", user);
-        if (!change_ids(&entry, name, user, error))
+        if (!change_ids(&entry, user, error))
                 return false;
         if (!keep_only(kept) || (kept && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0))
                 return fail(error, errno, "giving up capabilities", user);

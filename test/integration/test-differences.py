@@ -145,6 +145,28 @@ def repeated_keys(t, bus):
     return {'ChildExited': 'first', 'ExecFailed': 'last'}[error.rsplit('.', 1)[1]]
 
 
+@difference('service-files', [True, False], [False, True],
+            extra='  <standard_session_servicedirs/>\n')
+def service_files(t, bus):
+    folder = os.path.join(bus.runtime, 'dbus-1', 'services')
+    os.makedirs(folder, exist_ok=True)
+    files = {'org.freedesktop.DBus': '', 'com.example.Spaced': 'Odd Key=x\n'}
+    for name, more in files.items():
+        with open(os.path.join(folder, f'{name}.service'), 'w', encoding='utf-8') as out:
+            out.write(f'[D-BUS Service]\nName={name}\nExec=/bin/true\n{more}')
+    connection = t.connect(bus)
+    t.returned(connection.bus('ReloadConfig'))
+    listed = t.returned(connection.bus('ListActivatableNames'))[0]
+    return [listed.count(name) > (name == rawbus.BUS) for name in files]
+
+
+@difference('identity-number', True, False)
+def identity_number(t, bus):
+    connection = t.connect(bus, auth=False)
+    text = f'{os.getuid():05d}'.encode().hex().encode()
+    return connection.auth_line(b'\0AUTH EXTERNAL ' + text).startswith(b'OK')
+
+
 @difference('cookies', True, False, extra='  <auth>DBUS_COOKIE_SHA1</auth>\n')
 def cookies(t, bus):
     connection = t.connect(bus, auth=False)
