@@ -156,12 +156,19 @@ static const PolicyAccount *find_account(const OwnerLookup *lookup, const char *
         return NULL;
 }
 
-/* @lookup: NULL: it has not come back. */
+/*
+ * @lookup: NULL: it has not come back. A request whose file names another user by now is parked
+ * again, and a look-up begins that is not this one.
+ */
 static void end(OwnerCheck *check, const OwnerLookup *lookup) {
+        ListNode ended;
+
         check->running = NULL;
         loop_disarm(&check->patience);
-        while (!list_is_empty(&check->asked)) {
-                OwnerRequest *request = CONTAINER_OF(check->asked.next, OwnerRequest, node);
+        list_init(&ended);
+        list_move_all(&ended, &check->asked);
+        while (!list_is_empty(&ended)) {
+                OwnerRequest *request = CONTAINER_OF(ended.next, OwnerRequest, node);
 
                 request->timed_out = !lookup;
                 if (lookup)

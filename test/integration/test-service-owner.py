@@ -186,6 +186,29 @@ def hanging(t):
     t.equal(t.returned(waiting.wait_reply(serial)), (1,), 'the answer has come')
 
 
+@test('service-owner/a file that names another user while the system is asked')
+def changes_meanwhile(t):
+    accounts = Accounts(t)
+    accounts.set(f'user other {UID}', 'hang dyn')
+    folder = t.path('services')
+    service_file(folder, 'dyn')
+    bus = start(t, accounts, CHECK, servicedir=folder)
+    older = t.connect(bus)
+    ask = rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'RequestName', 'su', NAME, 4)
+    asked = [(uid, connection, connection.send(ask))
+             for uid, connection in ((uid, connect(t, bus, uid)) for uid in (OTHER, UID))]
+    accounts.wait_asked(t, 0)
+    service_file(folder, 'other')
+    t.returned(older.bus('ReloadConfig'))
+    accounts.set(f'user other {UID}', f'user dyn {OTHER}')
+    for uid, connection, serial in asked:
+        reply = connection.wait_reply(serial)
+        if uid == UID:
+            t.equal(t.returned(reply), (1,), 'of whom the file speaks now')
+        else:
+            t.failed(reply, 'AccessDenied', 'of whom it spoke before')
+
+
 @test('service-owner/a system that fails is no answer')
 def failing(t):
     accounts = Accounts(t)
