@@ -33,7 +33,8 @@ struct Activation {
         Services *services;  /* owned */
         Spawner *spawner;    /* owned */
         GHashTable *pending; /* owned; name, borrowed from it, to Pending */
-        GHashTable *failures; /* owned; name of a service that failed to LogRate, until files change */
+        GHashTable
+                *failures; /* owned; name of a service that failed to LogRate, until files change */
         uint64_t n_requests; /* waiters, and pendings without any */
         bool loaded;         /* service files were read before */
 };

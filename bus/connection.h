@@ -24,7 +24,7 @@ struct Connection {
         Bus *bus;    /* borrowed */
         uint64_t id; /* one more than the number in the unique name; 0 before Hello */
         ConnectionState state;
-        StampForm asked_form;           /* fields that it asked for: RequestHeader, RequestSenderFacts */
+        StampForm asked_form; /* fields that it asked for: RequestHeader, RequestSenderFacts */
         StampForm form;                 /* that it gets; see connection_update_form() */
         uint32_t last_bus_serial;       /* of what the bus sends to a contained one */
         bool is_held;                   /* nothing is read from it until connection_release() */

@@ -58,7 +58,8 @@ static bool find_hog(const Bus *bus, uid_t *ret_uid) {
                         votes--;
         }
         *ret_uid = candidate;
-        return may_be_hung_up_on(bus, candidate) && count_of_uid(bus, candidate) * 2 > bus->n_incomplete;
+        return may_be_hung_up_on(bus, candidate) &&
+               count_of_uid(bus, candidate) * 2 > bus->n_incomplete;
 }
 
 static bool all_taken(const Bus *bus) {
@@ -76,8 +77,9 @@ static void log_crowd(Bus *bus, uid_t uid) {
 
         if (!log_rate_allow(&bus->expiry_rate, loop_now_usec(bus->loop), &n_left_out))
                 return;
-        LogRecord *record = log_record_new(LOG_LEVEL_NOTICE, "closed a connection of a user who has most of those "
-                                                             "that have not said Hello");
+        LogRecord *record = log_record_new(LOG_LEVEL_NOTICE,
+                                           "closed a connection of a user who has most of those "
+                                           "that have not said Hello");
         log_record_add_number(record, "UID", uid);
         log_record_add_number(record, "LeftOut", n_left_out);
         log_record_submit(record);

@@ -50,7 +50,8 @@ struct MatchIndex {
         Group root;               /* of rules without a well-known sender= */
         uint64_t n_rules;         /* copies counted */
         uint64_t n_eavesdroppers; /* the same */
-        GPtrArray *found;         /* owned; MatchOwner * of look-ups that are under way, one behind the other */
+        GPtrArray *
+                found; /* owned; MatchOwner * of look-ups that are under way, one behind the other */
         unsigned n_args;          /* arguments that any rule may want to see */
         /* rules whose last argument is this one */
         uint32_t n_by_last_arg[MATCH_RULE_MAX_ARG + 1];

@@ -30,7 +30,8 @@ static bool is_pipe(int fd) {
 
 /* Without /proc none of these is known, and none taken. */
 static bool is_event_or_process(int fd) {
-        static const char *const kinds[] = { "anon_inode:[eventfd]", "anon_inode:[pidfd]", "pidfd:[" };
+        static const char *const kinds[] = { "anon_inode:[eventfd]", "anon_inode:[pidfd]",
+                                             "pidfd:[" };
         char path[64], name[64];
         ssize_t n;
 

@@ -54,15 +54,16 @@ static gint error_code(gint code) {
         return CONFIG_ERROR_INVALID;
 }
 
-bool config_files_read(const char *path, bool only_regular, GByteArray *bytes, struct stat *ret_stat, GError **error) {
+bool config_files_read(const char *path, bool only_regular, GByteArray *bytes,
+                       struct stat *ret_stat, GError **error) {
         struct stat file;
         auto_fd fd = open_file(path, only_regular, &file);
         int result = fd < 0 ? fd : read_all(fd, bytes);
 
         if (result < 0) {
                 g_set_error(error, CONFIG_ERROR, error_code(g_file_error_from_errno(-result)),
-                            "cannot read %s: %s, expected a file of at most %u MiB", path, g_strerror(-result),
-                            MAX_FILE >> 20);
+                            "cannot read %s: %s, expected a file of at most %u MiB", path,
+                            g_strerror(-result), MAX_FILE >> 20);
                 return false;
         }
         *ret_stat = file;
@@ -80,8 +81,8 @@ GPtrArray *config_files_list(const char *path, const char *suffix, GError **erro
 
         if (!folder) {
                 /* g_strerror() would load the machinery of character sets to say that nothing is there */
-                g_set_error(error, CONFIG_ERROR, error_code(g_file_error_from_errno(errno)), "cannot read %s: %s",
-                            path, strerrordesc_np(errno));
+                g_set_error(error, CONFIG_ERROR, error_code(g_file_error_from_errno(errno)),
+                            "cannot read %s: %s", path, strerrordesc_np(errno));
                 return NULL;
         }
         names = g_ptr_array_new_with_free_func(g_free);

@@ -13,7 +13,8 @@
  *
  * Return: false with @error set, CONFIG_ERROR_MISSING when it is not there, _SHORTAGE when that is not known.
  */
-bool config_files_read(const char *path, bool only_regular, GByteArray *bytes, struct stat *ret_stat, GError **error);
+bool config_files_read(const char *path, bool only_regular, GByteArray *bytes,
+                       struct stat *ret_stat, GError **error);
 
 /**
  * config_files_list() - the names in folder @path that end in @suffix, sorted

@@ -19,7 +19,8 @@ static void load_group_file(Config *config, const char *folder, const char *file
         if (g_file_get_contents(path, &text, NULL, &error))
                 rules = container_rule_parse_text(text, path, 1, &error);
         if (!rules) {
-                g_ptr_array_add(config->warnings, g_strdup_printf("%s (the group is left out)", error->message));
+                g_ptr_array_add(config->warnings,
+                                g_strdup_printf("%s (the group is left out)", error->message));
                 return;
         }
         g_ptr_array_add(config->files, g_strdup(path));

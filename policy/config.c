@@ -207,7 +207,8 @@ void config_join(Config *config, Config *included) {
         config->busy_poll_usec = included->busy_poll_usec;
 }
 
-void config_add_group(Config *config, const char *name, const char *text, const char *file, unsigned line) {
+void config_add_group(Config *config, const char *name, const char *text, const char *file,
+                      unsigned line) {
         RuleGroup *group = g_new0(RuleGroup, 1);
 
         group->name = g_strdup(name);
@@ -234,8 +235,9 @@ bool config_set_limit(ConfigLimits *limits, const char *name, const char *text, 
         errno = 0;
         value = strtol(text, &end, 0);
         if (errno != 0 || end == text || value < 0 || value > known_limits[i].max) {
-                g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID, "\"%s\" is no %s, expected a number from 0 to %ld",
-                            text, name, known_limits[i].max);
+                g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID,
+                            "\"%s\" is no %s, expected a number from 0 to %ld", text, name,
+                            known_limits[i].max);
                 return false;
         }
         *(uint64_t *)(void *)((char *)limits + known_limits[i].offset) = (uint64_t)value;

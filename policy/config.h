@@ -63,19 +63,20 @@ typedef struct Config {
         GPtrArray *listen;           /* of char *, addresses in order */
         GPtrArray *service_dirs;     /* of ServiceDir *, in order of precedence */
         GPtrArray *config_dirs;      /* of char *, includedirs to be watched */
-        GPtrArray *files;            /* of char *, read, or missed but not needed; the main one first */
+        GPtrArray *files; /* of char *, read, or missed but not needed; the main one first */
         GPtrArray *auth;             /* of char *, mechanisms named by <auth>; empty: default */
         bool fork, syslog, keep_umask, allow_anonymous, systemd_activation;
         ConfigLimits limits;
         ApparmorMode apparmor;
         GPtrArray *selinux;          /* of SelinuxAssociation * */
-        GPtrArray *rules;            /* of PolicyRule * (policy/rules.h), in the order of the files */
+        GPtrArray *rules; /* of PolicyRule * (policy/rules.h), in the order of the files */
         bool service_owner_check;    /* <service_owner_check/> */
         bool containers_unrestricted; /* <containers default_access="unrestricted"/> */
         uint32_t busy_poll_usec;       /* <busy_poll usec="..."/>; 0: never */
         bool containers_header_always; /* <containers header="always"/> */
         GPtrArray *rule_groups;      /* of RuleGroup * */
-        GPtrArray *warnings;         /* of char *, "FILE:LINE: text": what was read and has no effect, for the log */
+        GPtrArray *
+                warnings; /* of char *, "FILE:LINE: text": what was read and has no effect, for the log */
 } Config;
 
 #define CONFIG_ERROR (config_error_quark())
@@ -117,7 +118,8 @@ void config_join(Config *config, Config *included);
 void config_join_notes(Config *config, Config *included);
 
 /** config_add_group() - a checked rule group; the last one of a name counts. Everything is copied */
-void config_add_group(Config *config, const char *name, const char *text, const char *file, unsigned line);
+void config_add_group(Config *config, const char *name, const char *text, const char *file,
+                      unsigned line);
 
 /** config_set_limit() - <limit name="@name">@text</limit>. Return: false with @error set */
 bool config_set_limit(ConfigLimits *limits, const char *name, const char *text, GError **error);

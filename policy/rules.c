@@ -87,12 +87,14 @@ G_GNUC_PRINTF(2, 3) static bool fail(GError **error, const char *format, ...) {
 
         va_start(args, format);
         if (error)
-                *error = g_error_new_valist(POLICY_RULE_ERROR, POLICY_RULE_ERROR_INVALID, format, args);
+                *error = g_error_new_valist(POLICY_RULE_ERROR, POLICY_RULE_ERROR_INVALID, format,
+                                            args);
         va_end(args);
         return false;
 }
 
-static bool attributes_add(Attributes *attributes, const char *name, const char *value, GError **error) {
+static bool attributes_add(Attributes *attributes, const char *name, const char *value,
+                           GError **error) {
         for (size_t i = 0; i < G_N_ELEMENTS(known_attributes); i++) {
                 Family family = known_attributes[i].family;
                 Field field = known_attributes[i].field;
@@ -101,14 +103,20 @@ static bool attributes_add(Attributes *attributes, const char *name, const char 
                         continue;
                 /* The same criterion under two families is a combination that is refused anyway. */
                 if (attributes->values[field])
-                        return fail(error, "attribute %s cannot be combined with the others; expected one of "
-                                           "send_*, receive_*, own, own_prefix, user, group", name);
+                        return fail(
+                                error,
+                                "attribute %s cannot be combined with the others; expected one of "
+                                "send_*, receive_*, own, own_prefix, user, group",
+                                name);
                 attributes->families |= family;
                 attributes->values[field] = value;
                 return true;
         }
-        return fail(error, "attribute %s is not known, expected send_*, receive_*, eavesdrop, min_fds, max_fds, "
-                           "own, own_prefix, user, group or log", name);
+        return fail(error,
+                    "attribute %s is not known, expected send_*, receive_*, eavesdrop, min_fds, "
+                    "max_fds, "
+                    "own, own_prefix, user, group or log",
+                    name);
 }
 
 static bool is_power_of_two(unsigned value) {
@@ -122,21 +130,29 @@ static bool attributes_check(const Attributes *attributes, GError **error) {
         unsigned subjects = families & (FAMILY_OWN | FAMILY_USER | FAMILY_GROUP);
 
         if (!(families & FAMILIES_THAT_SUFFICE))
-                return fail(error, "the rule says nothing, expected at least one of send_*, receive_*, eavesdrop, own, "
+                return fail(error, "the rule says nothing, expected at least one of send_*, "
+                                   "receive_*, eavesdrop, own, "
                                    "own_prefix, user, group");
         if (!is_power_of_two(subjects) || (subjects && (families & FAMILIES_OF_MESSAGES)) ||
             ((families & FAMILY_OWN) && values[FIELD_OF_NAME] && values[FIELD_OF_PREFIX]))
-                return fail(error, "own, own_prefix, user, group and attributes about messages cannot be combined, "
+                return fail(error, "own, own_prefix, user, group and attributes about messages "
+                                   "cannot be combined, "
                                    "expected one of them");
         if ((families & FAMILY_SEND) && (families & FAMILY_RECEIVE))
-                return fail(error, "send_* and receive_* attributes cannot be combined, expected two rules");
+                return fail(
+                        error,
+                        "send_* and receive_* attributes cannot be combined, expected two rules");
         if (values[FIELD_OF_MEMBER] && !values[FIELD_OF_INTERFACE] && !values[FIELD_OF_PATH])
-                return fail(error, "a member alone is ambiguous, expected an interface or a path beside it");
+                return fail(
+                        error,
+                        "a member alone is ambiguous, expected an interface or a path beside it");
         if (values[FIELD_OF_ERROR] && (values[FIELD_OF_INTERFACE] || values[FIELD_OF_MEMBER]))
-                return fail(error, "errors have no interface and member, expected either these or an error name");
+                return fail(error, "errors have no interface and member, expected either these or "
+                                   "an error name");
         if ((families & FAMILY_SEND) && values[FIELD_OF_NAME] && values[FIELD_OF_PREFIX])
-                return fail(error, "send_destination and send_destination_prefix cannot be combined, "
-                                   "expected one of them");
+                return fail(error,
+                            "send_destination and send_destination_prefix cannot be combined, "
+                            "expected one of them");
         return true;
 }
 
@@ -166,7 +182,8 @@ static bool parse_boolean(const Attributes *attributes, Field field, bool *value
         if (!text)
                 return true;
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-                return fail(error, "\"%s\" is no truth value, expected %s to be true or false", text, names[field]);
+                return fail(error, "\"%s\" is no truth value, expected %s to be true or false",
+                            text, names[field]);
         *value = text[0] == 't';
         return true;
 }
@@ -181,13 +198,15 @@ static bool parse_fds(const char *text, uint32_t *value, GError **error) {
         errno = 0;
         number = strtol(text, &end, 0);
         if (errno != 0 || end == text || number < 0 || number > (long)POLICY_RULE_MAX_FDS)
-                return fail(error, "\"%s\" is no number of descriptors, expected 0 to %u", text, POLICY_RULE_MAX_FDS);
+                return fail(error, "\"%s\" is no number of descriptors, expected 0 to %u", text,
+                            POLICY_RULE_MAX_FDS);
         *value = (uint32_t)number;
         return true;
 }
 
 static bool parse_type(const char *text, uint8_t *type, GError **error) {
-        static const char *const names[] = { "*", "method_call", "method_return", "error", "signal" };
+        static const char *const names[] = { "*", "method_call", "method_return", "error",
+                                             "signal" };
 
         if (!text)
                 return true;
@@ -197,10 +216,14 @@ static bool parse_type(const char *text, uint8_t *type, GError **error) {
                         return true;
                 }
         }
-        return fail(error, "\"%s\" is no message type, expected method_call, method_return, error, signal or *", text);
+        return fail(error,
+                    "\"%s\" is no message type, expected method_call, method_return, error, signal "
+                    "or *",
+                    text);
 }
 
-static bool parse_broadcast(const Attributes *attributes, PolicyBroadcast *ret_broadcast, GError **error) {
+static bool parse_broadcast(const Attributes *attributes, PolicyBroadcast *ret_broadcast,
+                            GError **error) {
         const char *destination = attributes->values[FIELD_OF_NAME];
         bool value;
 
@@ -209,8 +232,9 @@ static bool parse_broadcast(const Attributes *attributes, PolicyBroadcast *ret_b
         if (!parse_boolean(attributes, FIELD_OF_BROADCAST, &value, error))
                 return false;
         if (value && destination && strcmp(destination, "*") != 0)
-                return fail(error, "broadcasts have no destination, expected send_broadcast=\"true\" or "
-                                   "send_destination, not both");
+                return fail(error,
+                            "broadcasts have no destination, expected send_broadcast=\"true\" or "
+                            "send_destination, not both");
         *ret_broadcast = value ? POLICY_BROADCAST_YES : POLICY_BROADCAST_NO;
         return true;
 }
@@ -226,7 +250,8 @@ static bool fill_message_rule(PolicyRule *rule, const Attributes *attributes, GE
         rule->error = own_pattern(values[FIELD_OF_ERROR]);
         rule->path = own_pattern(values[FIELD_OF_PATH]);
         rule->name_is_prefix = values[FIELD_OF_PREFIX] != NULL;
-        rule->name = rule->name_is_prefix ? own_text(values[FIELD_OF_PREFIX]) : own_pattern(values[FIELD_OF_NAME]);
+        rule->name = rule->name_is_prefix ? own_text(values[FIELD_OF_PREFIX])
+                                          : own_pattern(values[FIELD_OF_NAME]);
         return parse_type(values[FIELD_OF_TYPE], &rule->type, error) &&
                parse_broadcast(attributes, &rule->broadcast, error) &&
                parse_boolean(attributes, FIELD_OF_REQUESTED_REPLY, &rule->requested_reply, error) &&
@@ -240,7 +265,8 @@ static void fill_own_rule(PolicyRule *rule, const Attributes *attributes) {
 
         rule->kind = POLICY_RULE_OWN;
         rule->name_is_prefix = values[FIELD_OF_PREFIX] != NULL;
-        rule->name = rule->name_is_prefix ? own_text(values[FIELD_OF_PREFIX]) : own_pattern(values[FIELD_OF_NAME]);
+        rule->name = rule->name_is_prefix ? own_text(values[FIELD_OF_PREFIX])
+                                          : own_pattern(values[FIELD_OF_NAME]);
 }
 
 static void fill_account_rule(PolicyRule *rule, const Attributes *attributes) {
@@ -330,13 +356,14 @@ static bool interface_matches(const PolicyRule *rule, const MessageView *view) {
 }
 
 bool policy_rule_covers(const PolicyRule *rule, uint8_t type, const PolicyMessage *message) {
-        return (rule->type == MESSAGE_TYPE_INVALID || rule->type == type) && flags_match(rule, message);
+        return (rule->type == MESSAGE_TYPE_INVALID || rule->type == type) &&
+               flags_match(rule, message);
 }
 
 bool policy_rule_is_open(const PolicyRule *rule) {
-        return !rule->name.data && !rule->path.data && !rule->interface.data && !rule->member.data &&
-               !rule->error.data && rule->broadcast == POLICY_BROADCAST_ANY && rule->min_fds == 0 &&
-               rule->max_fds >= POLICY_RULE_MAX_FDS;
+        return !rule->name.data && !rule->path.data && !rule->interface.data &&
+               !rule->member.data && !rule->error.data && rule->broadcast == POLICY_BROADCAST_ANY &&
+               rule->min_fds == 0 && rule->max_fds >= POLICY_RULE_MAX_FDS;
 }
 
 bool policy_rule_matches(const PolicyRule *rule, const PolicyMessage *message) {
@@ -344,7 +371,8 @@ bool policy_rule_matches(const PolicyRule *rule, const PolicyMessage *message) {
 
         if (!policy_rule_covers(rule, view->type, message))
                 return false;
-        if (rule->broadcast != POLICY_BROADCAST_ANY && (rule->broadcast == POLICY_BROADCAST_YES) != message->broadcast)
+        if (rule->broadcast != POLICY_BROADCAST_ANY &&
+            (rule->broadcast == POLICY_BROADCAST_YES) != message->broadcast)
                 return false;
         if (view->n_fds < rule->min_fds || view->n_fds > rule->max_fds)
                 return false;

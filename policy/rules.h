@@ -30,7 +30,11 @@ typedef enum PolicyContext {
         POLICY_CONTEXT_MANDATORY,
 } PolicyContext;
 
-typedef enum PolicyBroadcast { POLICY_BROADCAST_ANY, POLICY_BROADCAST_YES, POLICY_BROADCAST_NO } PolicyBroadcast;
+typedef enum PolicyBroadcast {
+        POLICY_BROADCAST_ANY,
+        POLICY_BROADCAST_YES,
+        POLICY_BROADCAST_NO
+} PolicyBroadcast;
 
 /* Absent text (data NULL) matches everything. */
 typedef struct PolicyRule {

@@ -49,14 +49,16 @@ void service_dirs_add_session(GPtrArray *dirs) {
         g_auto(GStrv) list = NULL;
 
         /* Written by programs that call ReloadConfig afterwards; a file there speaks for the name that it has. */
-        add_below(dirs, runtime_dir, "dbus-1/services", SERVICE_DIR_NO_WATCH | SERVICE_DIR_STRICT_NAMING);
+        add_below(dirs, runtime_dir, "dbus-1/services",
+                  SERVICE_DIR_NO_WATCH | SERVICE_DIR_STRICT_NAMING);
 
         if (data_home && data_home[0])
                 add_below(dirs, data_home, "dbus-1/services", SERVICE_DIR_DEFAULT);
         else
                 add_below(dirs, home, ".local/share/dbus-1/services", SERVICE_DIR_DEFAULT);
 
-        list = g_strsplit(data_dirs && data_dirs[0] ? data_dirs : "/usr/local/share:/usr/share", ":", -1);
+        list = g_strsplit(data_dirs && data_dirs[0] ? data_dirs : "/usr/local/share:/usr/share",
+                          ":", -1);
         for (char **dir = list; *dir; dir++)
                 add_below(dirs, *dir, "dbus-1/services", SERVICE_DIR_DEFAULT);
         service_dirs_add(dirs, DBUS_DATA_DIR "/services", SERVICE_DIR_DEFAULT);

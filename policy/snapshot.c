@@ -68,7 +68,8 @@ static void clear_buckets(HashTable *table) {
 
 static void table_add(RuleTable *table, const PolicyRule *rule, unsigned order) {
         if (rule->name.data) {
-                add_under(rule->name_is_prefix ? &table->prefixes : &table->names, rule->name, rule, order);
+                add_under(rule->name_is_prefix ? &table->prefixes : &table->names, rule->name, rule,
+                          order);
                 table->has_unique_names |= rule->name.data[0] == ':';
                 return;
         }
@@ -87,8 +88,8 @@ static void table_add(RuleTable *table, const PolicyRule *rule, unsigned order) 
  * work there rely on what comes out of that.
  */
 static bool hides_earlier(const PolicyRule *rule) {
-        return rule->type == MESSAGE_TYPE_INVALID && !rule->name.data && !rule->path.data && !rule->interface.data &&
-               !rule->member.data && !rule->error.data;
+        return rule->type == MESSAGE_TYPE_INVALID && !rule->name.data && !rule->path.data &&
+               !rule->interface.data && !rule->member.data && !rule->error.data;
 }
 
 static bool is_open_for(const GPtrArray *rules, uint8_t type, const PolicyMessage *message) {
@@ -228,16 +229,19 @@ static void search_peer(Search *search, const RuleTable *table, const RulePeer *
                 return;
         if (!set) {
                 if (peer->text.data)
-                        search_name(search, table, peer->text, hash_bytes(peer->text.data, peer->text.length));
+                        search_name(search, table, peer->text,
+                                    hash_bytes(peer->text.data, peer->text.length));
                 return;
         }
         for (unsigned i = 0; i < set->n_names; i++)
                 search_name(search, table, set->names[i].name, set->names[i].hash);
         if (table->has_unique_names && set->unique.data)
-                search_name(search, table, set->unique, hash_bytes(set->unique.data, set->unique.length));
+                search_name(search, table, set->unique,
+                            hash_bytes(set->unique.data, set->unique.length));
 }
 
-const PolicyRule *rule_table_find(const RuleTable *table, const PolicyMessage *message, const RulePeer *peer) {
+const PolicyRule *rule_table_find(const RuleTable *table, const PolicyMessage *message,
+                                  const RulePeer *peer) {
         WireString interface = message->view->interface;
         Search search = { .message = message };
 
@@ -245,7 +249,8 @@ const PolicyRule *rule_table_find(const RuleTable *table, const PolicyMessage *m
         if (!interface.data)
                 search_bucket(&search, &table->no_interface);
         else if (table->interfaces.n_items > 0)
-                search_key(&search, &table->interfaces, interface, hash_bytes(interface.data, interface.length));
+                search_key(&search, &table->interfaces, interface,
+                           hash_bytes(interface.data, interface.length));
         search_peer(&search, table, peer);
         return search.best ? search.best->rule : NULL;
 }

@@ -30,7 +30,7 @@ typedef struct RuleTable {
         RuleBucket rest;
         unsigned n_rules;
         bool has_unique_names;   /* some name or prefix is one of a unique name */
-        uint32_t open;           /* bit per class of messages: all of them are allowed, and not logged */
+        uint32_t open; /* bit per class of messages: all of them are allowed, and not logged */
 } RuleTable;
 
 struct PolicySnapshot {
@@ -59,7 +59,8 @@ PolicySnapshot *policy_snapshot_new(Policy *policy, GBytes *key, const GPtrArray
 void policy_snapshot_free(PolicySnapshot *snapshot);
 
 /** rule_table_find() - the last send or receive rule that matches, NULL: none */
-const PolicyRule *rule_table_find(const RuleTable *table, const PolicyMessage *message, const RulePeer *peer);
+const PolicyRule *rule_table_find(const RuleTable *table, const PolicyMessage *message,
+                                  const RulePeer *peer);
 
 /** rule_table_find_own() - the last rule about owning @name, NULL: none */
 const PolicyRule *rule_table_find_own(const RuleTable *table, WireString name);

@@ -15,10 +15,11 @@
 #include <stdbool.h>
 
 typedef struct Policy Policy;                   /* rules of one configuration, compiled */
-typedef struct PolicySnapshot PolicySnapshot;   /* the XML rules that apply to one class of connections */
+typedef struct PolicySnapshot
+        PolicySnapshot; /* the XML rules that apply to one class of connections */
 typedef struct ContainerPolicy ContainerPolicy; /* policy/container-policy.h */
 typedef struct Config Config;                   /* policy/config.h */
-typedef struct ServiceGrants ServiceGrants;     /* opt-ins of a service, policy/container-policy.h */
+typedef struct ServiceGrants ServiceGrants; /* opt-ins of a service, policy/container-policy.h */
 
 /* One end of a message. Embedded in each connection; refreshed by bus/ when something changes. */
 typedef struct PolicySubject {
@@ -32,14 +33,17 @@ typedef struct PolicySubject {
 
 typedef struct PolicyQuery {
         const PolicySubject *sender;    /* NULL: the bus itself */
-        const PolicySubject *receiver;  /* who would get it; NULL: the driver, or a service that is not running yet */
-        const PolicySubject *addressed; /* owner of the destination; NULL: broadcast, driver or not running */
+        const PolicySubject *
+                receiver; /* who would get it; NULL: the driver, or a service that is not running yet */
+        const PolicySubject
+                *addressed; /* owner of the destination; NULL: broadcast, driver or not running */
         const Message *message;
         bool to_driver;                 /* the destination is org.freedesktop.DBus */
-        bool activation;                /* the destination is an activatable name without an owner */
-        bool reply_expected;            /* a return or error that the receiver waits for from this sender */
-        bool was_addressed_before;      /* the receiver, uncontained, is visible to the contained sender by an earlier call */
-        const char *assumed_label;      /* LSM label that a service to be activated will have; NULL: not known */
+        bool activation;     /* the destination is an activatable name without an owner */
+        bool reply_expected; /* a return or error that the receiver waits for from this sender */
+        bool was_addressed_before; /* the receiver, uncontained, is visible to the contained sender by an earlier call */
+        const char *
+                assumed_label; /* LSM label that a service to be activated will have; NULL: not known */
 } PolicyQuery;
 
 typedef enum PolicyLayer {
@@ -55,11 +59,12 @@ typedef enum PolicyLayer {
 typedef struct PolicyVerdict {
         bool allowed;
         bool hidden;       /* denied, and the receiver must not seem to exist */
-        bool filtered;     /* denied, but no denial to speak of: a broadcast that was not asked for */
+        bool filtered; /* denied, but no denial to speak of: a broadcast that was not asked for */
         bool log;          /* allowed or denied by a rule that wants a record */
         bool of_receiver;  /* the receiver's container is meant, not the sender's */
         PolicyLayer layer; /* who denied */
-        const char *rule;  /* text of the rule or query that denied, NULL: none; borrowed until the configuration changes */
+        const char *
+                rule; /* text of the rule or query that denied, NULL: none; borrowed until the configuration changes */
         const char *file;  /* of the rule; NULL: none */
         unsigned line;
 } PolicyVerdict;
@@ -115,7 +120,8 @@ bool policy_decide_own(const PolicySubject *subject, WireString name, PolicyVerd
  * policy_decide_connect() - may a peer with this identity (NULL: anonymous) connect at all?
  * @bus_uid: uid of the bus; it may connect unless a rule denies it, others only where a rule allows them
  */
-bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid, PolicyVerdict *ret_verdict);
+bool policy_decide_connect(Policy *policy, Identity *identity, uid_t bus_uid,
+                           PolicyVerdict *ret_verdict);
 
 /**
  * policy_decide_eavesdrop() - may @subject become a monitor or add an eavesdropping match rule, as far as the LSM is concerned?

@@ -69,7 +69,8 @@ struct Loader {
         GError *error;
 };
 
-static bool read_into(Config *config, const char *path, const Loader *outer, unsigned line, GError **error);
+static bool read_into(Config *config, const char *path, const Loader *outer, unsigned line,
+                      GError **error);
 
 static unsigned current_line(Loader *loader) {
         return (unsigned)XML_GetCurrentLineNumber(loader->parser);
@@ -85,7 +86,8 @@ G_GNUC_PRINTF(3, 4) static void fail(Loader *loader, unsigned line, const char *
         va_start(args, format);
         text = g_strdup_vprintf(format, args);
         va_end(args);
-        g_set_error(&loader->error, CONFIG_ERROR, CONFIG_ERROR_INVALID, "%s:%u: %s", loader->path, line, text);
+        g_set_error(&loader->error, CONFIG_ERROR, CONFIG_ERROR_INVALID, "%s:%u: %s", loader->path,
+                    line, text);
         XML_StopParser(loader->parser, XML_FALSE);
 }
 
@@ -102,7 +104,8 @@ G_GNUC_PRINTF(3, 4) static void warn(Loader *loader, unsigned line, const char *
         va_start(args, format);
         text = g_strdup_vprintf(format, args);
         va_end(args);
-        g_ptr_array_add(loader->config->warnings, g_strdup_printf("%s:%u: %s", loader->path, line, text));
+        g_ptr_array_add(loader->config->warnings,
+                        g_strdup_printf("%s:%u: %s", loader->path, line, text));
 }
 
 static const Element *innermost(const Loader *loader) {
@@ -128,7 +131,8 @@ static bool is_yes(Loader *loader, const char *name) {
         if (!value || strcmp(value, "no") == 0)
                 return false;
         if (strcmp(value, "yes") != 0)
-                fail(loader, innermost(loader)->line, "%s=\"%s\" is wrong, expected yes or no", name, value);
+                fail(loader, innermost(loader)->line, "%s=\"%s\" is wrong, expected yes or no",
+                     name, value);
         return !loader->error;
 }
 
@@ -154,12 +158,15 @@ static void end_string(Loader *loader, const char *text) {
 }
 
 static void end_auth(Loader *loader, const char *text) {
-        if (strcmp(text, "EXTERNAL") != 0 && strcmp(text, "ANONYMOUS") != 0 && strcmp(text, "DBUS_COOKIE_SHA1") != 0) {
-                fail(loader, innermost(loader)->line, "%s is no mechanism, expected EXTERNAL or ANONYMOUS", text);
+        if (strcmp(text, "EXTERNAL") != 0 && strcmp(text, "ANONYMOUS") != 0 &&
+            strcmp(text, "DBUS_COOKIE_SHA1") != 0) {
+                fail(loader, innermost(loader)->line,
+                     "%s is no mechanism, expected EXTERNAL or ANONYMOUS", text);
                 return;
         }
         if (strcmp(text, "DBUS_COOKIE_SHA1") == 0)
-                warn(loader, innermost(loader)->line, "mechanism %s is not offered by this bus", text);
+                warn(loader, innermost(loader)->line, "mechanism %s is not offered by this bus",
+                     text);
         g_ptr_array_add(loader->config->auth, g_strdup(text));
 }
 
@@ -193,7 +200,8 @@ static void end_limit(Loader *loader, const char *text) {
         if (!config_set_limit(&loader->config->limits, attribute(loader, "name"), text, &error))
                 fail(loader, innermost(loader)->line, "%s", error->message);
         else if (!g_ascii_isxdigit(text[strlen(text) - 1]))
-                warn(loader, innermost(loader)->line, "limit %s: \"%s\" is more than a number; what follows it is ignored",
+                warn(loader, innermost(loader)->line,
+                     "limit %s: \"%s\" is more than a number; what follows it is ignored",
                      attribute(loader, "name"), text);
 }
 
@@ -236,8 +244,10 @@ static void end_includedir(Loader *loader, const char *text) {
         g_ptr_array_add(loader->config->config_dirs, g_strdup(folder));
         if (!names) {
                 if (!g_error_matches(error, CONFIG_ERROR, CONFIG_ERROR_MISSING))
-                        stop(loader, g_error_new(CONFIG_ERROR, error->code, "%s:%u: %s, expected a folder of .conf files",
-                                                 loader->path, innermost(loader)->line, error->message));
+                        stop(loader,
+                             g_error_new(CONFIG_ERROR, error->code,
+                                         "%s:%u: %s, expected a folder of .conf files",
+                                         loader->path, innermost(loader)->line, error->message));
                 return;
         }
         for (guint i = 0; i < names->len; i++) {
@@ -256,7 +266,8 @@ static void end_includedir(Loader *loader, const char *text) {
                 }
                 /* Gone since the folder was read? Then it is no matter. */
                 if (access(path, F_OK) == 0)
-                        warn(loader, innermost(loader)->line, "%s is left out: %s", path, file_error->message);
+                        warn(loader, innermost(loader)->line, "%s is left out: %s", path,
+                             file_error->message);
         }
 }
 
@@ -266,7 +277,8 @@ static void begin_policy_context(Loader *loader, const char *value) {
         else if (strcmp(value, "mandatory") == 0)
                 loader->context = POLICY_CONTEXT_MANDATORY;
         else
-                fail(loader, current_line(loader), "context=\"%s\" is wrong, expected default or mandatory", value);
+                fail(loader, current_line(loader),
+                     "context=\"%s\" is wrong, expected default or mandatory", value);
 }
 
 static void begin_policy_console(Loader *loader, const char *value) {
@@ -275,7 +287,8 @@ static void begin_policy_console(Loader *loader, const char *value) {
         else if (strcmp(value, "false") == 0)
                 loader->context = POLICY_CONTEXT_NO_CONSOLE;
         else
-                fail(loader, current_line(loader), "at_console=\"%s\" is wrong, expected true or false", value);
+                fail(loader, current_line(loader),
+                     "at_console=\"%s\" is wrong, expected true or false", value);
 }
 
 static void begin_policy(Loader *loader, const char *const *attributes) {
@@ -284,8 +297,9 @@ static void begin_policy(Loader *loader, const char *const *attributes) {
 
         policy_account_clear(&loader->applies_to);
         if (!name || attributes[2]) {
-                fail(loader, current_line(loader), "<policy> must be for one thing, "
-                                                   "expected one of context, user, group, at_console");
+                fail(loader, current_line(loader),
+                     "<policy> must be for one thing, "
+                     "expected one of context, user, group, at_console");
                 return;
         }
         if (strcmp(name, "context") == 0) {
@@ -314,13 +328,15 @@ static void add_rule(Loader *loader, bool allow, const char *const *attributes) 
         bool connects;
 
         if (!rule) {
-                fail(loader, current_line(loader), "<%s>: %s", allow ? "allow" : "deny", error->message);
+                fail(loader, current_line(loader), "<%s>: %s", allow ? "allow" : "deny",
+                     error->message);
                 return;
         }
         connects = rule->kind == POLICY_RULE_USER || rule->kind == POLICY_RULE_GROUP;
         if (connects && loader->applies_to.known) {
-                fail(loader, current_line(loader), "who may connect is asked for the bus as a whole, "
-                                                   "expected this rule in context=\"default\" or \"mandatory\"");
+                fail(loader, current_line(loader),
+                     "who may connect is asked for the bus as a whole, "
+                     "expected this rule in context=\"default\" or \"mandatory\"");
                 return;
         }
         if (connects && rule->account.name && !rule->account.known)
@@ -347,8 +363,9 @@ static void begin_associate(Loader *loader, const char *const *attributes) {
         SelinuxAssociation *association;
 
         if (!own || !context) {
-                fail(loader, current_line(loader), "<associate> is not complete, expected own=\"NAME\" and "
-                                                   "context=\"CONTEXT\"");
+                fail(loader, current_line(loader),
+                     "<associate> is not complete, expected own=\"NAME\" and "
+                     "context=\"CONTEXT\"");
                 return;
         }
         association = g_new0(SelinuxAssociation, 1);
@@ -367,7 +384,8 @@ static int choose(Loader *loader, const char *name, const char *value, const cha
                 if (strcmp(value, words[i]) == 0)
                         return i;
         expected = g_strjoinv(" or ", (char **)words);
-        fail(loader, current_line(loader), "%s=\"%s\" is wrong, expected %s", name, value, expected);
+        fail(loader, current_line(loader), "%s=\"%s\" is wrong, expected %s", name, value,
+             expected);
         return -1;
 }
 
@@ -399,8 +417,10 @@ static void begin_busy_poll(Loader *loader, const char *const *attributes) {
 static void begin_containers(Loader *loader, const char *const *attributes) {
         static const char *const access_words[] = { "restricted", "unrestricted", NULL };
         static const char *const header_words[] = { "requested", "always", NULL };
-        int access_word = choose(loader, "default_access", find_attribute(attributes, "default_access"), access_words);
-        int header_word = choose(loader, "header", find_attribute(attributes, "header"), header_words);
+        int access_word = choose(loader, "default_access",
+                                 find_attribute(attributes, "default_access"), access_words);
+        int header_word =
+                choose(loader, "header", find_attribute(attributes, "header"), header_words);
 
         if (access_word >= 0)
                 loader->config->containers_unrestricted = access_word == 1;
@@ -420,14 +440,16 @@ static void end_group(Loader *loader, G_GNUC_UNUSED const char *text) {
         g_autoptr(GPtrArray) rules = NULL;
 
         /* As it stands in the file, so that the lines count. */
-        rules = container_rule_parse_text(loader->text->str, loader->path, loader->text_line, &error);
+        rules = container_rule_parse_text(loader->text->str, loader->path, loader->text_line,
+                                          &error);
         if (rules) {
-                config_add_group(loader->config, attribute(loader, "name"), loader->text->str, loader->path,
-                                 loader->text_line);
+                config_add_group(loader->config, attribute(loader, "name"), loader->text->str,
+                                 loader->path, loader->text_line);
                 return;
         }
         if (!loader->error)
-                g_set_error_literal(&loader->error, CONFIG_ERROR, CONFIG_ERROR_INVALID, error->message);
+                g_set_error_literal(&loader->error, CONFIG_ERROR, CONFIG_ERROR_INVALID,
+                                    error->message);
         XML_StopParser(loader->parser, XML_FALSE);
 }
 
@@ -435,33 +457,41 @@ static void end_group(Loader *loader, G_GNUC_UNUSED const char *text) {
 
 static const ElementType element_types[] = {
         { "busconfig", ROOT, BUSCONFIG, "", NULL, NULL, NULL, 0 },
-        { "type", BUSCONFIG, LEAF, "", "a word such as session or system", NULL, end_string, AT(type) },
+        { "type", BUSCONFIG, LEAF, "", "a word such as session or system", NULL, end_string,
+          AT(type) },
         { "user", BUSCONFIG, LEAF, "", "a user's name or number", NULL, end_string, AT(user) },
         { "pidfile", BUSCONFIG, LEAF, "", "a file name", NULL, end_string, AT(pidfile) },
-        { "servicehelper", BUSCONFIG, LEAF, "", "a file name", NULL, end_string, AT(servicehelper) },
+        { "servicehelper", BUSCONFIG, LEAF, "", "a file name", NULL, end_string,
+          AT(servicehelper) },
         { "fork", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(fork) },
         { "syslog", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(syslog) },
         { "keep_umask", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(keep_umask) },
         { "allow_anonymous", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(allow_anonymous) },
-        { "service_owner_check", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL, AT(service_owner_check) },
+        { "service_owner_check", BUSCONFIG, LEAF, "", NULL, begin_flag, NULL,
+          AT(service_owner_check) },
         { "listen", BUSCONFIG, LEAF, "", "an address", NULL, end_listen, 0 },
         { "auth", BUSCONFIG, LEAF, "", "a mechanism", NULL, end_auth, 0 },
         { "servicedir", BUSCONFIG, LEAF, "", "a folder", NULL, end_servicedir, 0 },
-        { "standard_session_servicedirs", BUSCONFIG, LEAF, "", NULL, begin_session_servicedirs, NULL, 0 },
-        { "standard_system_servicedirs", BUSCONFIG, LEAF, "", NULL, begin_system_servicedirs, NULL, 0 },
+        { "standard_session_servicedirs", BUSCONFIG, LEAF, "", NULL, begin_session_servicedirs,
+          NULL, 0 },
+        { "standard_system_servicedirs", BUSCONFIG, LEAF, "", NULL, begin_system_servicedirs, NULL,
+          0 },
         { "includedir", BUSCONFIG, LEAF, "", "a folder", NULL, end_includedir, 0 },
-        { "include", BUSCONFIG, LEAF, "ignore_missing if_selinux_enabled selinux_root_relative", "a file name", NULL,
-          end_include, 0 },
+        { "include", BUSCONFIG, LEAF, "ignore_missing if_selinux_enabled selinux_root_relative",
+          "a file name", NULL, end_include, 0 },
         { "limit", BUSCONFIG, LEAF, "name", "a number", begin_limit, end_limit, 0 },
-        { "policy", BUSCONFIG, POLICY, "context user group at_console", NULL, begin_policy, NULL, 0 },
+        { "policy", BUSCONFIG, POLICY, "context user group at_console", NULL, begin_policy, NULL,
+          0 },
         { "allow", POLICY, LEAF, NULL, NULL, begin_allow, NULL, 0 },
         { "deny", POLICY, LEAF, NULL, NULL, begin_deny, NULL, 0 },
         { "selinux", BUSCONFIG, SELINUX, "", NULL, NULL, NULL, 0 },
         { "associate", SELINUX, LEAF, "own context", NULL, begin_associate, NULL, 0 },
         { "apparmor", BUSCONFIG, LEAF, "mode", NULL, begin_apparmor, NULL, 0 },
-        { "containers", BUSCONFIG, CONTAINERS, "default_access header", NULL, begin_containers, NULL, 0 },
+        { "containers", BUSCONFIG, CONTAINERS, "default_access header", NULL, begin_containers,
+          NULL, 0 },
         { "busy_poll", BUSCONFIG, LEAF, "usec", NULL, begin_busy_poll, NULL, 0 },
-        { "group", CONTAINERS, LEAF, "name", "container rules, one a line", begin_group, end_group, 0 },
+        { "group", CONTAINERS, LEAF, "name", "container rules, one a line", begin_group, end_group,
+          0 },
 };
 
 static const ElementType *find_type(Loader *loader, const char *name, ElementKind parent) {
@@ -477,17 +507,21 @@ static const ElementType *find_type(Loader *loader, const char *name, ElementKin
                 g_string_append_printf(expected, "%s<%s>", expected->len ? ", " : "", type->name);
         }
         if (parent == ROOT)
-                fail(loader, current_line(loader), "<%s> is no bus configuration, expected <busconfig>", name);
+                fail(loader, current_line(loader),
+                     "<%s> is no bus configuration, expected <busconfig>", name);
         else if (parent == LEAF)
-                fail(loader, current_line(loader), "<%s> stands inside <%s>, which holds no elements, expected </%s>",
-                     name, innermost(loader)->type->name, innermost(loader)->type->name);
+                fail(loader, current_line(loader),
+                     "<%s> stands inside <%s>, which holds no elements, expected </%s>", name,
+                     innermost(loader)->type->name, innermost(loader)->type->name);
         else
-                fail(loader, current_line(loader), "<%s> is not known inside <%s>, expected one of %s", name,
+                fail(loader, current_line(loader),
+                     "<%s> is not known inside <%s>, expected one of %s", name,
                      innermost(loader)->type->name, expected->str);
         return NULL;
 }
 
-static bool check_attributes(Loader *loader, const ElementType *type, const char *const *attributes) {
+static bool check_attributes(Loader *loader, const ElementType *type,
+                             const char *const *attributes) {
         g_auto(GStrv) known = NULL;
         g_autofree char *list = NULL;
 
@@ -498,8 +532,8 @@ static bool check_attributes(Loader *loader, const ElementType *type, const char
                 if (g_strv_contains((const char *const *)known, attributes[0]))
                         continue;
                 list = g_strjoinv(", ", known);
-                fail(loader, current_line(loader), "attribute %s is not known on <%s>, expected %s", attributes[0],
-                     type->name, list[0] ? list : "none");
+                fail(loader, current_line(loader), "attribute %s is not known on <%s>, expected %s",
+                     attributes[0], type->name, list[0] ? list : "none");
                 return false;
         }
         return true;
@@ -531,7 +565,8 @@ static void finish_text(Loader *loader, const Element *element) {
         g_autofree char *text = g_strstrip(g_strdup(loader->text->str));
 
         if (!text[0]) {
-                fail(loader, element->line, "<%s> is empty, expected %s", element->type->name, element->type->text);
+                fail(loader, element->line, "<%s> is empty, expected %s", element->type->name,
+                     element->type->text);
                 return;
         }
         element->type->end(loader, text);
@@ -570,7 +605,8 @@ static void character_data(void *user, const char *text, int n_text) {
                 return;
         }
         if (!is_blank(text, (size_t)n_text))
-                fail(loader, current_line(loader), "text inside <%s>, expected %s", innermost(loader)->type->name,
+                fail(loader, current_line(loader), "text inside <%s>, expected %s",
+                     innermost(loader)->type->name,
                      innermost(loader)->type->kind == LEAF ? "none" : "elements");
 }
 
@@ -578,7 +614,8 @@ static void skipped_entity(void *user, const char *name, G_GNUC_UNUSED int is_pa
         Loader *loader = user;
 
         if (!loader->error)
-                warn(loader, current_line(loader), "entity &%s; is not defined here and left out", name);
+                warn(loader, current_line(loader), "entity &%s; is not defined here and left out",
+                     name);
 }
 
 static void loader_clear(Loader *loader) {
@@ -624,32 +661,38 @@ static const Loader *find_inclusion(const Loader *loader, const struct stat *fil
 }
 
 /* How files include each other: never themselves, and not endlessly. */
-static bool check_inclusion(const Loader *outer, unsigned line, const char *path, const struct stat *file,
-                            GError **error) {
+static bool check_inclusion(const Loader *outer, unsigned line, const char *path,
+                            const struct stat *file, GError **error) {
         if (find_inclusion(outer, file)) {
                 g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID,
-                            "%s:%u: %s includes itself, expected a file that does not", outer->path, line, path);
+                            "%s:%u: %s includes itself, expected a file that does not", outer->path,
+                            line, path);
                 return false;
         }
         if (outer && outer->depth >= MAX_INCLUDES) {
-                g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID,
-                            "%s:%u: files include each other too deeply, expected at most %d levels", outer->path,
-                            line, MAX_INCLUDES);
+                g_set_error(
+                        error, CONFIG_ERROR, CONFIG_ERROR_INVALID,
+                        "%s:%u: files include each other too deeply, expected at most %d levels",
+                        outer->path, line, MAX_INCLUDES);
                 return false;
         }
         return true;
 }
 
-static bool read_into(Config *config, const char *path, const Loader *outer, unsigned line, GError **error) {
-        Loader loader = { .config = config, .path = path, .outer = outer, .depth = outer ? outer->depth + 1 : 0 };
+static bool read_into(Config *config, const char *path, const Loader *outer, unsigned line,
+                      GError **error) {
+        Loader loader = { .config = config,
+                          .path = path,
+                          .outer = outer,
+                          .depth = outer ? outer->depth + 1 : 0 };
         g_autoptr(GByteArray) bytes = g_byte_array_new();
         g_autoptr(GError) read_error = NULL;
         struct stat file;
 
         /* An included file must be a regular one: anything else could block. The main one may be what the caller likes. */
         if (!config_files_read(path, outer != NULL, bytes, &file, &read_error)) {
-                g_set_error(error, CONFIG_ERROR, read_error->code, "%s:%u: %s", outer ? outer->path : path, line,
-                            read_error->message);
+                g_set_error(error, CONFIG_ERROR, read_error->code, "%s:%u: %s",
+                            outer ? outer->path : path, line, read_error->message);
                 return false;
         }
         if (!check_inclusion(outer, line, path, &file, error))
@@ -663,7 +706,8 @@ bool xml_loader_read(Config *config, const char *path, GError **error) {
         return read_into(config, path, NULL, 1, error);
 }
 
-bool xml_loader_parse(Config *config, const char *path, const char *text, size_t n_text, GError **error) {
+bool xml_loader_parse(Config *config, const char *path, const char *text, size_t n_text,
+                      GError **error) {
         Loader loader = { .config = config, .path = path };
 
         g_assert(n_text <= INT_MAX);

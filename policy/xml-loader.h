@@ -13,4 +13,5 @@
 bool xml_loader_read(Config *config, const char *path, GError **error);
 
 /** xml_loader_parse() - the same for at most 2 GiB of text that is at hand; @path is only its name */
-bool xml_loader_parse(Config *config, const char *path, const char *text, size_t n_text, GError **error);
+bool xml_loader_parse(Config *config, const char *path, const char *text, size_t n_text,
+                      GError **error);

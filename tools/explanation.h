@@ -33,10 +33,11 @@ typedef struct Explanation {
         bool allowed;
         bool is_hidden;          /* the program is told that there is no such name */
         const char *layer;       /* that denied; constant */
-        char *rule;              /* owned; the denying one, or the one that would allow; NULL: none */
+        char *rule; /* owned; the denying one, or the one that would allow; NULL: none */
         char *file;              /* owned; of a denying one; NULL: none */
         unsigned line;
-        const SourcedRule *by;   /* borrowed from the scene; the rule that allows; NULL: none needed */
+        const SourcedRule
+                *by; /* borrowed from the scene; the rule that allows; NULL: none needed */
 } Explanation;
 
 /** explanation_make() - asks the layers that the scene has */

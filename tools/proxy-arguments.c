@@ -253,7 +253,8 @@ static bool take_pair(Parser *parser, const char *address, GError **error) {
         const char *path = g_queue_peek_head(&parser->words);
 
         if (!path || is_option(path))
-                return bad(error, address, "is an address, behind which the path of a socket is missing");
+                return bad(error, address,
+                           "is an address, behind which the path of a socket is missing");
 
         pair = g_new0(ProxyPair, 1);
         pair->address = g_strdup(address);

@@ -20,7 +20,7 @@ struct ProxyLog {
         GDBusConnection *connection; /* ref */
         GDBusConnection *monitor;    /* owned; NULL: we may not be one */
         char *object_path;           /* owned */
-        GHashTable *names;           /* owned; unique names of the app, used by the monitor's thread */
+        GHashTable *names; /* owned; unique names of the app, used by the monitor's thread */
         guint subscription;          /* without a monitor; 0: none */
         guint filter;
 };

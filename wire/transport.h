@@ -83,7 +83,8 @@ typedef struct Transport {
         ListNode charged;      /* OutBlock.of_sender: what others hold that this one has sent */
         uint32_t n_turn;       /* bytes queued since the last flush, while not congested */
         uint64_t n_of_bus;     /* bytes that wait, charged to no sender: what the bus has said */
-        uint64_t *n_of_user;   /* borrowed; bytes that wait for all of its user's; NULL: not counted */
+        uint64_t
+                *n_of_user; /* borrowed; bytes that wait for all of its user's; NULL: not counted */
         HashTable shares;      /* Share.node: what others have waiting; empty unless congested */
         ShareAccount account;  /* as a sender */
         Traffic traffic;       /* messages as cut out and queued, bytes as the kernel took them */

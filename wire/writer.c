@@ -450,7 +450,8 @@ void writer_finish(Writer *writer, const MessageHeader *header, Message *ret_mes
         size_t n_header;
 
         if (writer && writer->too_large)
-                make_error(writer, &used, ERROR_LIMITS_EXCEEDED, "The answer is too large for a message");
+                make_error(writer, &used, ERROR_LIMITS_EXCEEDED,
+                           "The answer is too large for a message");
         message.payload = make_payload(&used, writer);
         n_header = write_header(payload_bytes(message.payload), &used, writer);
         message.payload->n_bytes = n_header;

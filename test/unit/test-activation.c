@@ -19,7 +19,8 @@ typedef struct Fixture {
         char *folder; /* owned; of service files */
         Bus bus;
         Connection callers[2];
-        GPtrArray *told; /* owned; "started 1 5", "deliver 1 7", "failed 1 5 TimedOut", "ask UNIT" */
+        GPtrArray
+                *told; /* owned; "started 1 5", "deliver 1 7", "failed 1 5 TimedOut", "ask UNIT" */
         bool systemd; /* org.freedesktop.systemd1 has an owner */
         unsigned n_changes;
         char *last_text;  /* owned; of the last error */

@@ -9,10 +9,17 @@ static const struct {
         WireString bytes;
         const char *text;
 } cases[] = {
-        { { .action = APPARMOR_SEND, .label = "a//b", .bus = "session", .name = TEXT("org.a"), .peer_label = "unconfined",
-            .path = TEXT("/p"), .interface = TEXT("org.i"), .member = TEXT("M") },
+        { { .action = APPARMOR_SEND,
+            .label = "a//b",
+            .bus = "session",
+            .name = TEXT("org.a"),
+            .peer_label = "unconfined",
+            .path = TEXT("/p"),
+            .interface = TEXT("org.i"),
+            .member = TEXT("M") },
           TEXT("a//b\0\040session\0org.a\0unconfined\0/p\0org.i\0M"),
-          "dbus send bus=session path=/p interface=org.i member=M peer=(name=org.a,label=unconfined)" },
+          "dbus send bus=session path=/p interface=org.i member=M "
+          "peer=(name=org.a,label=unconfined)" },
         { { .action = APPARMOR_RECEIVE, .label = "b", .name = TEXT(":1.5"), .peer_label = "a" },
           TEXT("b\0\040\0:1.5\0a\0\0\0"),
           "dbus receive peer=(name=:1.5,label=a)" },
@@ -30,7 +37,8 @@ static void test_form(void) {
                 g_autofree char *text = apparmor_query_to_text(&cases[i].query);
 
                 g_assert_cmpmem(bytes->data, 6, "\0\0\0\0\0", 6);
-                g_assert_cmpmem(bytes->data + 6, bytes->len - 6, cases[i].bytes.data, cases[i].bytes.length);
+                g_assert_cmpmem(bytes->data + 6, bytes->len - 6, cases[i].bytes.data,
+                                cases[i].bytes.length);
                 g_assert_cmpstr(text, ==, cases[i].text);
         }
 }
@@ -51,7 +59,8 @@ static void test_label(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(labels); i++) {
                 g_autofree char *label = NULL;
 
-                g_assert_cmpint(apparmor_label_split(labels[i].context, &label), ==, labels[i].complains);
+                g_assert_cmpint(apparmor_label_split(labels[i].context, &label), ==,
+                                labels[i].complains);
                 g_assert_cmpstr(label, ==, labels[i].label);
         }
 }
@@ -63,15 +72,27 @@ static void test_record(void) {
                 bool allowed;
                 const char *text;
         } records[] = {
-                { { .action = APPARMOR_SEND, .label = "a", .bus = "system", .name = TEXT("org.a"),
-                    .peer_label = "b", .path = TEXT("/p"), .interface = TEXT("org.i"),
-                    .member = TEXT("M"), .type = MESSAGE_TYPE_METHOD_CALL, .pid = 7, .peer_pid = 8 },
+                { { .action = APPARMOR_SEND,
+                    .label = "a",
+                    .bus = "system",
+                    .name = TEXT("org.a"),
+                    .peer_label = "b",
+                    .path = TEXT("/p"),
+                    .interface = TEXT("org.i"),
+                    .member = TEXT("M"),
+                    .type = MESSAGE_TYPE_METHOD_CALL,
+                    .pid = 7,
+                    .peer_pid = 8 },
                   false,
                   "apparmor=\"DENIED\" operation=\"dbus_method_call\" bus=\"system\" path=\"/p\" "
                   "interface=\"org.i\" member=\"M\" mask=\"send\" name=\"org.a\" pid=7 label=\"a\" "
                   "peer_pid=8 peer_label=\"b\"" },
-                { { .action = APPARMOR_RECEIVE, .label = "a b", .name = TEXT(":1.5"),
-                    .peer_label = "x\"\n", .error = TEXT("org.e"), .type = MESSAGE_TYPE_ERROR },
+                { { .action = APPARMOR_RECEIVE,
+                    .label = "a b",
+                    .name = TEXT(":1.5"),
+                    .peer_label = "x\"\n",
+                    .error = TEXT("org.e"),
+                    .type = MESSAGE_TYPE_ERROR },
                   true,
                   "apparmor=\"ALLOWED\" operation=\"dbus_error\" error_name=\"org.e\" "
                   "mask=\"receive\" name=\":1.5\" label=612062 peer_label=78220A" },
@@ -80,7 +101,8 @@ static void test_record(void) {
                   "apparmor=\"DENIED\" operation=\"dbus_bind\" bus=\"system\" mask=\"bind\" "
                   "name=\"org.a\" label=\"a\"" },
                 { { .action = APPARMOR_SEND, .label = "a", .type = 77 },
-                  false, "apparmor=\"DENIED\" operation=\"dbus_message\" mask=\"send\" label=\"a\"" },
+                  false,
+                  "apparmor=\"DENIED\" operation=\"dbus_message\" mask=\"send\" label=\"a\"" },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(records); i++) {

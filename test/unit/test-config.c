@@ -119,7 +119,8 @@ static void test_defaults(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
 
         g_assert_null(config->type);
         g_assert_null(config->user);
-        g_assert_false(config->fork || config->syslog || config->keep_umask || config->allow_anonymous);
+        g_assert_false(config->fork || config->syslog || config->keep_umask ||
+                       config->allow_anonymous);
         g_assert_cmpint(config->apparmor, ==, APPARMOR_ENABLED);
         g_assert_false(config->containers_unrestricted || config->containers_header_always);
         g_assert_cmpuint(config_get_mechanisms(config), ==, SASL_EXTERNAL);
@@ -151,7 +152,8 @@ static void test_limits(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_autoptr(Config) config = config_new();
                 g_autoptr(GError) error = NULL;
-                bool valid = config_set_limit(&config->limits, cases[i].name, cases[i].text, &error);
+                bool valid =
+                        config_set_limit(&config->limits, cases[i].name, cases[i].text, &error);
 
                 g_test_message("%s %s", cases[i].name, cases[i].text);
                 g_assert_cmpint(valid, ==, cases[i].valid);
@@ -161,11 +163,13 @@ static void test_limits(void) {
                 if (strcmp(cases[i].name, "max_incoming_bytes") == 0)
                         g_assert_cmpuint(config->limits.max_incoming_bytes, ==, cases[i].value);
                 if (strcmp(cases[i].name, "max_names_per_connection") == 0)
-                        g_assert_cmpuint(config->limits.max_names_per_connection, ==, cases[i].value);
+                        g_assert_cmpuint(config->limits.max_names_per_connection, ==,
+                                         cases[i].value);
                 if (strcmp(cases[i].name, "reply_timeout") == 0)
                         g_assert_cmpuint(config->limits.reply_timeout, ==, cases[i].value);
                 if (strcmp(cases[i].name, "max_rules_per_container") == 0)
-                        g_assert_cmpuint(config->limits.max_rules_per_container, ==, cases[i].value);
+                        g_assert_cmpuint(config->limits.max_rules_per_container, ==,
+                                         cases[i].value);
         }
 }
 
@@ -176,17 +180,19 @@ static void test_include(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
         g_autofree char *service_dir = g_build_filename(folder->path, "d", "services", NULL);
 
         folder_add_folder(folder, "d");
-        folder_configure(folder, "d/b.conf", "<type>b</type><user>2</user><fork/>"
-                                             "<listen>unix:path=/b</listen><limit name='max_containers'>2</limit>"
-                                             "<limit name='auth_timeout'>7</limit>"
-                                             "<servicedir>services</servicedir><pidfile>b</pidfile>"
-                                             "<include>c.conf</include>");
+        folder_configure(folder, "d/b.conf",
+                         "<type>b</type><user>2</user><fork/>"
+                         "<listen>unix:path=/b</listen><limit name='max_containers'>2</limit>"
+                         "<limit name='auth_timeout'>7</limit>"
+                         "<servicedir>services</servicedir><pidfile>b</pidfile>"
+                         "<include>c.conf</include>");
         folder_configure(folder, "d/c.conf", "<limit name='max_containers_per_user'>9</limit>");
-        path = folder_configure(folder, "a.conf", "<type>a</type><user>1</user>" LISTEN
-                                                  "<limit name='max_containers'>1</limit>"
-                                                  "<include>d/b.conf</include><include>d/b.conf</include>"
-                                                  "<include ignore_missing='yes'>none.conf</include>"
-                                                  "<user>3</user><limit name='auth_timeout'>8</limit>");
+        path = folder_configure(folder, "a.conf",
+                                "<type>a</type><user>1</user>" LISTEN
+                                "<limit name='max_containers'>1</limit>"
+                                "<include>d/b.conf</include><include>d/b.conf</include>"
+                                "<include ignore_missing='yes'>none.conf</include>"
+                                "<user>3</user><limit name='auth_timeout'>8</limit>");
         config = load(path);
         g_assert_cmpstr(config->type, ==, "b");
         g_assert_cmpstr(config->user, ==, "3");
@@ -213,10 +219,13 @@ static void test_includedir(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
         folder_add_folder(folder, "d");
         folder_configure(folder, "d/b.conf", "<type>b</type>");
         folder_configure(folder, "d/a.conf", "<type>a</type><pidfile>a</pidfile>");
-        folder_configure(folder, "d/c.conf", "<type>c</type><limit name='max_containers'>3</limit>\n<bees/>");
+        folder_configure(folder, "d/c.conf",
+                         "<type>c</type><limit name='max_containers'>3</limit>\n<bees/>");
         folder_configure(folder, "d/d.conf~", "<type>d</type>");
         folder_add_folder(folder, "d/e.conf");
-        config = load(folder_configure(folder, "a.conf", LISTEN "<includedir>d</includedir><includedir>none</includedir>"));
+        config = load(folder_configure(folder, "a.conf",
+                                       LISTEN
+                                       "<includedir>d</includedir><includedir>none</includedir>"));
         g_assert_cmpstr(config->type, ==, "b");
         g_assert_cmpstr(config->pidfile, ==, "a");
         g_assert_cmpuint(config->limits.max_containers, ==, 512);
@@ -256,7 +265,8 @@ static void test_include_errors(Folder *folder, G_GNUC_UNUSED gconstpointer data
         folder_note(folder, link);
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                g_autofree char *message = load_error(folder_configure(folder, "a.conf", cases[i].body));
+                g_autofree char *message =
+                        load_error(folder_configure(folder, "a.conf", cases[i].body));
 
                 g_test_message("%s: %s", cases[i].body, message);
                 g_assert_nonnull(strstr(message, cases[i].expected));
@@ -269,14 +279,16 @@ static void test_missing_below(Folder *folder, G_GNUC_UNUSED gconstpointer data)
         g_autoptr(Config) config = NULL;
 
         folder_configure(folder, "b.conf", "<type>b</type><include>none.conf</include>");
-        config = load(folder_configure(folder, "a.conf", LISTEN "<include ignore_missing='yes'>b.conf</include>"));
+        config = load(folder_configure(folder, "a.conf",
+                                       LISTEN "<include ignore_missing='yes'>b.conf</include>"));
         g_assert_null(config->type);
         g_assert_cmpuint(config->warnings->len, ==, 1);
         g_assert_nonnull(strstr(config->warnings->pdata[0], "none.conf"));
 }
 
 static void test_descriptor(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
-        const char *path = folder_configure(folder, "a.conf", LISTEN "<include ignore_missing='yes'>b.conf</include>");
+        const char *path = folder_configure(
+                folder, "a.conf", LISTEN "<include ignore_missing='yes'>b.conf</include>");
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         g_autofree char *by_fd = g_strdup_printf("/proc/self/fd/%d", fd);
         g_autoptr(Config) config = NULL;
@@ -303,13 +315,14 @@ static void test_pipe(void) {
 }
 
 static void test_groups(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
-        const char *path = folder_configure(folder, "a.conf", LISTEN
-                                            "<containers default_access='unrestricted' header='always'>\n"
-                                            "<group name='portals'>\n"
-                                            "  talk org.a.B   # comment\n"
-                                            "</group><group name='other'>see org.c.D</group></containers>\n"
-                                            "<containers><group name='other'>see org.e.F</group></containers>"
-                                            "<busy_poll usec='60'/>");
+        const char *path = folder_configure(
+                folder, "a.conf",
+                LISTEN "<containers default_access='unrestricted' header='always'>\n"
+                       "<group name='portals'>\n"
+                       "  talk org.a.B   # comment\n"
+                       "</group><group name='other'>see org.c.D</group></containers>\n"
+                       "<containers><group name='other'>see org.e.F</group></containers>"
+                       "<busy_poll usec='60'/>");
         g_autoptr(Config) config = NULL;
         const RuleGroup *group;
 
@@ -335,8 +348,10 @@ static void test_groups(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
 }
 
 static void test_group_error(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
-        const char *path = folder_configure(folder, "a.conf", LISTEN "<containers><group name='a'>\n"
-                                                              "see org.a.B\nbuzz org.a.B\n</group></containers>");
+        const char *path =
+                folder_configure(folder, "a.conf",
+                                 LISTEN "<containers><group name='a'>\n"
+                                        "see org.a.B\nbuzz org.a.B\n</group></containers>");
         g_autofree char *message = load_error(path);
 
         g_assert_nonnull(strstr(message, "a.conf:4: "));
@@ -382,8 +397,9 @@ static const char *service_dir_at(const Config *config, guint i) {
 
 /* In a process of its own, for its environment. */
 static void test_session_service_dirs(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
-        const char *path = folder_configure(folder, "a.conf", LISTEN "<servicedir>/first</servicedir>"
-                                                              "<standard_session_servicedirs/>");
+        const char *path = folder_configure(folder, "a.conf",
+                                            LISTEN "<servicedir>/first</servicedir>"
+                                                   "<standard_session_servicedirs/>");
         g_autoptr(Config) config = NULL;
 
         if (!g_test_subprocess()) {
@@ -402,16 +418,19 @@ static void test_session_service_dirs(Folder *folder, G_GNUC_UNUSED gconstpointe
         g_assert_cmpstr(service_dir_at(config, 2), ==, "/home/x/data/dbus-1/services");
         g_assert_cmpstr(service_dir_at(config, 3), ==, "/opt/a/dbus-1/services");
         g_assert_cmpstr(service_dir_at(config, 4), ==, "/usr/share/dbus-1/services");
-        g_assert_cmpuint(((const ServiceDir *)config->service_dirs->pdata[4])->flags, ==, SERVICE_DIR_DEFAULT);
+        g_assert_cmpuint(((const ServiceDir *)config->service_dirs->pdata[4])->flags, ==,
+                         SERVICE_DIR_DEFAULT);
 }
 
 static void test_system_service_dirs(Folder *folder, G_GNUC_UNUSED gconstpointer data) {
-        const char *path = folder_configure(folder, "a.conf", LISTEN "<standard_system_servicedirs/>");
+        const char *path =
+                folder_configure(folder, "a.conf", LISTEN "<standard_system_servicedirs/>");
         g_autoptr(Config) config = load(path);
 
         g_assert_cmpstr(service_dir_at(config, 0), ==, "/usr/local/share/dbus-1/system-services");
         g_assert_cmpstr(service_dir_at(config, 1), ==, "/usr/share/dbus-1/system-services");
-        g_assert_cmpstr(service_dir_at(config, config->service_dirs->len - 1), ==, "/lib/dbus-1/system-services");
+        g_assert_cmpstr(service_dir_at(config, config->service_dirs->len - 1), ==,
+                        "/lib/dbus-1/system-services");
 }
 
 /* How many files of a folder of samples do not load as they should. */
@@ -468,12 +487,14 @@ static void test_session_limits(Folder *folder, gconstpointer user) {
         const char *including;
 
         (void)user;
-        if (!g_file_test(stock, G_FILE_TEST_EXISTS) || strcmp(DBUS_DATA_DIR, "/usr/share/dbus-1") != 0) {
+        if (!g_file_test(stock, G_FILE_TEST_EXISTS) ||
+            strcmp(DBUS_DATA_DIR, "/usr/share/dbus-1") != 0) {
                 g_test_skip("dbus-1's session.conf is not installed where the bus looks for it");
                 return;
         }
         for (unsigned i = 0; i < 2; i++) {
-                g_autoptr(Config) config = load(i ? "/usr/share/dbus-1/../dbus-1/session.conf" : stock);
+                g_autoptr(Config) config =
+                        load(i ? "/usr/share/dbus-1/../dbus-1/session.conf" : stock);
 
                 g_assert_cmpuint(config->limits.max_containers, ==, 10000);
                 g_assert_cmpuint(config->limits.max_containers_per_user, ==, 10000);
@@ -486,7 +507,8 @@ static void test_session_limits(Folder *folder, gconstpointer user) {
         g_assert_cmpuint(other->limits.max_containers_per_user, ==, 16);
 }
 
-#define ADD(name, function) g_test_add(name, Folder, NULL, folder_set_up, function, folder_tear_down)
+#define ADD(name, function)                                                                        \
+        g_test_add(name, Folder, NULL, folder_set_up, function, folder_tear_down)
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
@@ -505,10 +527,15 @@ int main(int argc, char **argv) {
         ADD("/policy/config/service-dirs/session", test_session_service_dirs);
         ADD("/policy/config/service-dirs/system", test_system_service_dirs);
         g_test_add_data_func("/policy/config/samples/valid", "valid-config-files", test_samples);
-        g_test_add_data_func("/policy/config/samples/valid-system", "valid-config-files-system", test_samples);
-        g_test_add_data_func("/policy/config/samples/invalid", "invalid-config-files", test_samples);
-        g_test_add_data_func("/policy/config/stock/session", "/usr/share/dbus-1/session.conf", test_stock);
-        g_test_add("/policy/config/stock/session-limits", Folder, NULL, folder_set_up, test_session_limits, folder_tear_down);
-        g_test_add_data_func("/policy/config/stock/system", "/usr/share/dbus-1/system.conf", test_stock);
+        g_test_add_data_func("/policy/config/samples/valid-system", "valid-config-files-system",
+                             test_samples);
+        g_test_add_data_func("/policy/config/samples/invalid", "invalid-config-files",
+                             test_samples);
+        g_test_add_data_func("/policy/config/stock/session", "/usr/share/dbus-1/session.conf",
+                             test_stock);
+        g_test_add("/policy/config/stock/session-limits", Folder, NULL, folder_set_up,
+                   test_session_limits, folder_tear_down);
+        g_test_add_data_func("/policy/config/stock/system", "/usr/share/dbus-1/system.conf",
+                             test_stock);
         return g_test_run();
 }

@@ -68,7 +68,8 @@ static void assert_described(const Quota *quota, QuotaKind kind, uint64_t n, con
 
 /* Whose limit was in the way, with the value that holds there. */
 static void test_describe(void) {
-        QuotaLimits limits = { .max = { [QUOTA_NAMES] = 3, [QUOTA_OUTGOING_FDS] = UINT64_MAX / 2 } };
+        QuotaLimits limits = { .max = {
+                                       [QUOTA_NAMES] = 3, [QUOTA_OUTGOING_FDS] = UINT64_MAX / 2 } };
         Quota container, first, second;
 
         quota_init(&container, NULL, &limits, 4);

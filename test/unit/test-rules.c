@@ -173,8 +173,14 @@ static const struct {
         { true, "send_interface='a.b'", { .interface = NULL }, false },
         { false, "send_interface='a.b'", { .interface = NULL }, true },
         { true, "send_interface='*'", { .interface = NULL }, true },
-        { true, "send_interface='a.b' send_member='M'", { .interface = "a.b", .member = "M" }, true },
-        { true, "send_interface='a.b' send_member='M'", { .interface = "a.b", .member = "N" }, false },
+        { true,
+          "send_interface='a.b' send_member='M'",
+          { .interface = "a.b", .member = "M" },
+          true },
+        { true,
+          "send_interface='a.b' send_member='M'",
+          { .interface = "a.b", .member = "N" },
+          false },
         { false, "send_path='/a' send_member='M'", { .path = "/a", .member = NULL }, true },
         { true, "send_error='a.E'", { ERROR, .error_name = "a.E" }, true },
         { true, "send_error='a.E'", { ERROR, .error_name = "a.F" }, false },
@@ -201,7 +207,10 @@ static const struct {
         /* "For <deny>, [send|receive]_requested_reply="false" is the default" */
         { false, "send_type='*'", { RETURN, .reply = true, .requested = true }, false },
         { false, "send_type='*'", { RETURN, .reply = true }, true },
-        { false, "send_requested_reply='true'", { RETURN, .reply = true, .requested = true }, true },
+        { false,
+          "send_requested_reply='true'",
+          { RETURN, .reply = true, .requested = true },
+          true },
         { false, "send_requested_reply='true'", { CALL }, true },
         /* "For <allow>, eavesdrop="true" indicates that the rule matches even when eavesdropping" */
         { true, "receive_sender='*'", { .eavesdropping = true }, false },
@@ -220,25 +229,30 @@ static const struct {
 static void test_matches(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(matches_of_rules); i++) {
                 g_autoptr(GError) error = NULL;
-                g_autoptr(PolicyRule) rule = make_rule(matches_of_rules[i].allow, matches_of_rules[i].attributes, &error);
+                g_autoptr(PolicyRule) rule = make_rule(matches_of_rules[i].allow,
+                                                       matches_of_rules[i].attributes, &error);
 
                 g_assert_no_error(error);
                 g_test_message("%zu: %s", i, rule->text);
-                g_assert_cmpint(matches(rule, &matches_of_rules[i].sample), ==, matches_of_rules[i].matches);
+                g_assert_cmpint(matches(rule, &matches_of_rules[i].sample), ==,
+                                matches_of_rules[i].matches);
         }
 }
 
 static void test_fields(void) {
-        g_autoptr(PolicyRule) rule = make_rule(false, "send_destination_prefix='a.b' log='true' eavesdrop='true'", NULL);
+        g_autoptr(PolicyRule) rule =
+                make_rule(false, "send_destination_prefix='a.b' log='true' eavesdrop='true'", NULL);
         g_autoptr(PolicyRule) own = make_rule(true, "own='*'", NULL);
         g_autoptr(PolicyRule) user = make_rule(true, "user='4711'", NULL);
         g_autoptr(PolicyRule) everybody = make_rule(true, "group='*'", NULL);
         g_autoptr(PolicyRule) unknown = make_rule(true, "user='no such user'", NULL);
 
         g_assert_cmpint(rule->kind, ==, POLICY_RULE_SEND);
-        g_assert_true(rule->name_is_prefix && rule->log && rule->eavesdrop && !rule->allow && !rule->requested_reply);
+        g_assert_true(rule->name_is_prefix && rule->log && rule->eavesdrop && !rule->allow &&
+                      !rule->requested_reply);
         g_assert_true(wire_string_is(rule->name, "a.b"));
-        g_assert_cmpstr(rule->text, ==, "deny send_destination_prefix=\"a.b\" log=\"true\" eavesdrop=\"true\"");
+        g_assert_cmpstr(rule->text, ==,
+                        "deny send_destination_prefix=\"a.b\" log=\"true\" eavesdrop=\"true\"");
         g_assert_false(policy_rule_is_open(rule));
         g_assert_cmpint(own->kind, ==, POLICY_RULE_OWN);
         g_assert_null(own->name.data);

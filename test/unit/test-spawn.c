@@ -162,7 +162,8 @@ static void test_clean_start(void) {
          * libc keeps signals 32 and 33 to itself: how they were inherited is how they stay. SIGPIPE
          * is ignored by every bus. Not dash: it unblocks all signals before it runs anything.
          */
-        char *environment[] = { (char *)"A=value", (char *)"B=s/000000[01][08]000\\([01]\\)000$/0000000X000\\1000/",
+        char *environment[] = { (char *)"A=value",
+                                (char *)"B=s/000000[01][08]000\\([01]\\)000$/0000000X000\\1000/",
                                 (char *)"PATH=/usr/bin:/bin", NULL };
         const struct rlimit limit = { 123, 456 };
         SpawnOptions options = { .argv = argv,

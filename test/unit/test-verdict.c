@@ -47,10 +47,12 @@ static void peer_set_names(Peer *peer, const char *names) {
 }
 
 /* @names: separated by spaces, those that it only waits for begin with a question mark. */
-static void peer_init(Peer *peer, Policy *policy, uid_t uid, const char *unique, const char *names) {
+static void peer_init(Peer *peer, Policy *policy, uid_t uid, const char *unique,
+                      const char *names) {
         static uint64_t last_id;
 
-        *peer = (Peer){ .identity = identity_new(uid, uid, 1), .set = { .unique = wire_string(unique) } };
+        *peer = (Peer){ .identity = identity_new(uid, uid, 1),
+                        .set = { .unique = wire_string(unique) } };
         peer_set_names(peer, names);
         peer->subject = (PolicySubject){
                 .identity = peer->identity,
@@ -119,7 +121,8 @@ typedef enum Kind {
 
 #define BIT(kind) (1u << (kind))
 #define ALL (BIT(N_KINDS) - 1)
-#define CALLS (BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(TO_DRIVER) | BIT(TO_ACTIVATE) | BIT(EAVESDROPPED))
+#define CALLS                                                                                      \
+        (BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(TO_DRIVER) | BIT(TO_ACTIVATE) | BIT(EAVESDROPPED))
 #define FROM_BUS (BIT(FROM_DRIVER) | BIT(DRIVER_SIGNAL))
 
 typedef struct World {
@@ -151,9 +154,11 @@ static bool ask(World *world, Kind kind, PolicyVerdict *verdict) {
                 [FROM_DRIVER] = MESSAGE_TYPE_METHOD_RETURN, [DRIVER_SIGNAL] = MESSAGE_TYPE_SIGNAL,
         };
         static const char *const destinations[N_KINDS] = {
-                [TO_RECEIVER] = "org.a.Service", [TO_UNIQUE] = ":1.2", [TO_DRIVER] = DBUS_BUS_NAME,
-                [TO_ACTIVATE] = "org.a.Started", [UNICAST_SIGNAL] = ":1.2", [REPLY] = ":1.2", [UNREQUESTED] = ":1.2",
-                [ERROR_REPLY] = ":1.2", [EAVESDROPPED] = "org.a.Service", [FROM_DRIVER] = ":1.2",
+                [TO_RECEIVER] = "org.a.Service",  [TO_UNIQUE] = ":1.2",
+                [TO_DRIVER] = DBUS_BUS_NAME,      [TO_ACTIVATE] = "org.a.Started",
+                [UNICAST_SIGNAL] = ":1.2",        [REPLY] = ":1.2",
+                [UNREQUESTED] = ":1.2",           [ERROR_REPLY] = ":1.2",
+                [EAVESDROPPED] = "org.a.Service", [FROM_DRIVER] = ":1.2",
         };
         Message message = make_message(types[kind], destinations[kind]);
         PolicyQuery query = {
@@ -188,69 +193,102 @@ static const struct {
         { "session.conf", D(SEND_ALL RECEIVE_ALL), ALL },
         { "sending only", D(SEND_ALL), BIT(TO_DRIVER) | BIT(TO_ACTIVATE) },
         { "receiving only", D(RECEIVE_ALL), FROM_BUS },
-        { "no unrequested replies, no eavesdropping", D("<allow send_destination='*'/><allow receive_sender='*'/>"),
+        { "no unrequested replies, no eavesdropping",
+          D("<allow send_destination='*'/><allow receive_sender='*'/>"),
           ALL & ~(BIT(UNREQUESTED) | BIT(EAVESDROPPED)) },
         { "system.conf",
           D("<deny send_type='method_call'/><allow send_type='signal'/>"
             "<allow send_requested_reply='true' send_type='method_return'/>"
             "<allow send_requested_reply='true' send_type='error'/>"
-            "<allow receive_type='method_call'/><allow receive_type='method_return'/><allow receive_type='error'/>"
+            "<allow receive_type='method_call'/><allow receive_type='method_return'/><allow "
+            "receive_type='error'/>"
             "<allow receive_type='signal'/>"
             "<allow send_destination='org.freedesktop.DBus' send_interface='a.I'/>"),
-          BIT(TO_DRIVER) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(REPLY) | BIT(ERROR_REPLY) | FROM_BUS },
-        { "the last match wins", D(SEND_ALL RECEIVE_ALL "<deny send_type='signal'/><allow send_interface='a.I'/>"), ALL },
-        { "the last match wins, turned", D(SEND_ALL RECEIVE_ALL "<allow send_interface='a.I'/><deny send_type='signal'/>"),
+          BIT(TO_DRIVER) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(REPLY) | BIT(ERROR_REPLY) |
+                  FROM_BUS },
+        { "the last match wins",
+          D(SEND_ALL RECEIVE_ALL "<deny send_type='signal'/><allow send_interface='a.I'/>"), ALL },
+        { "the last match wins, turned",
+          D(SEND_ALL RECEIVE_ALL "<allow send_interface='a.I'/><deny send_type='signal'/>"),
           ALL & ~(BIT(BROADCAST) | BIT(UNICAST_SIGNAL)) },
         /* "messages may not be sent to ... the *owner* of the given name" */
-        { "to the owner by any name", D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Service'/>"),
-          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED)) },
-        { "to who waits for the name", D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Queued'/>"),
-          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED)) },
-        { "to a unique name", D(SEND_ALL RECEIVE_ALL "<deny send_destination=':1.2'/>"),
-          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED)) },
-        { "to what is not running", D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Started'/>"),
-          ALL & ~BIT(TO_ACTIVATE) },
-        { "to the bus", D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.freedesktop.DBus'/>"), ALL & ~BIT(TO_DRIVER) },
-        { "to a prefix", D(SEND_ALL RECEIVE_ALL "<deny send_destination_prefix='org.a'/>"),
-          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(TO_ACTIVATE) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) |
+        { "to the owner by any name",
+          D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Service'/>"),
+          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) |
                   BIT(UNREQUESTED)) },
-        { "to a prefix that ends inside a word", D(SEND_ALL RECEIVE_ALL "<deny send_destination_prefix='org.a.S'/>"), ALL },
+        { "to who waits for the name",
+          D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Queued'/>"),
+          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) |
+                  BIT(UNREQUESTED)) },
+        { "to a unique name", D(SEND_ALL RECEIVE_ALL "<deny send_destination=':1.2'/>"),
+          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) |
+                  BIT(UNREQUESTED)) },
+        { "to what is not running",
+          D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Started'/>"),
+          ALL & ~BIT(TO_ACTIVATE) },
+        { "to the bus", D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.freedesktop.DBus'/>"),
+          ALL & ~BIT(TO_DRIVER) },
+        { "to a prefix", D(SEND_ALL RECEIVE_ALL "<deny send_destination_prefix='org.a'/>"),
+          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(TO_ACTIVATE) | BIT(BROADCAST) |
+                  BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED)) },
+        { "to a prefix that ends inside a word",
+          D(SEND_ALL RECEIVE_ALL "<deny send_destination_prefix='org.a.S'/>"), ALL },
         { "to no name at all", D(SEND_ALL RECEIVE_ALL "<deny send_destination=''/>"), ALL },
-        { "broadcasts", D(SEND_ALL RECEIVE_ALL "<deny send_broadcast='true' send_type='signal'/>"), ALL & ~BIT(BROADCAST) },
-        { "broadcasts to one", D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Service' send_broadcast='false' "
+        { "broadcasts", D(SEND_ALL RECEIVE_ALL "<deny send_broadcast='true' send_type='signal'/>"),
+          ALL & ~BIT(BROADCAST) },
+        { "broadcasts to one",
+          D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Service' send_broadcast='false' "
                                  "send_requested_reply='true'/>"),
-          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED) | BIT(REPLY) |
-                  BIT(ERROR_REPLY)) },
+          ALL & ~(BIT(TO_RECEIVER) | BIT(TO_UNIQUE) | BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED) |
+                  BIT(REPLY) | BIT(ERROR_REPLY)) },
         /* "In particular, do NOT specify <deny send_interface="org.foo.Bar"/>!" */
-        { "other interface", D(SEND_ALL RECEIVE_ALL "<deny send_interface='a.J'/>"), ALL & ~BIT(UNREQUESTED) },
-        { "from the owner", D(SEND_ALL RECEIVE_ALL "<deny receive_sender='org.a.Client' receive_requested_reply='true'/>"),
+        { "other interface", D(SEND_ALL RECEIVE_ALL "<deny send_interface='a.J'/>"),
+          ALL & ~BIT(UNREQUESTED) },
+        { "from the owner",
+          D(SEND_ALL RECEIVE_ALL
+            "<deny receive_sender='org.a.Client' receive_requested_reply='true'/>"),
           BIT(TO_DRIVER) | BIT(TO_ACTIVATE) | FROM_BUS },
         { "from the bus", D(SEND_ALL RECEIVE_ALL "<deny receive_sender='org.freedesktop.DBus'/>"),
           /* its replies count as requested, and <deny> is about those that were not */
           ALL & ~BIT(DRIVER_SIGNAL) },
-        { "eavesdroppers", D(SEND_ALL RECEIVE_ALL "<deny eavesdrop='true' receive_type='method_call'/>"),
+        { "eavesdroppers",
+          D(SEND_ALL RECEIVE_ALL "<deny eavesdrop='true' receive_type='method_call'/>"),
           ALL & ~BIT(EAVESDROPPED) },
         /* Rules that the reference implementation forgets: see hides_earlier() in policy/snapshot.c. */
-        { "hidden by a rule for broadcasts", D(RECEIVE_ALL SEND_ALL "<deny send_destination='*' send_broadcast='true'/>"),
-          FROM_BUS },
-        { "hidden by a rule for descriptors", D(RECEIVE_ALL SEND_ALL "<deny send_interface='*' min_fds='1'/>"), FROM_BUS },
-        { "hidden by a rule for eavesdroppers", D(SEND_ALL RECEIVE_ALL "<deny receive_sender='*' eavesdrop='true'/>"),
+        { "hidden by a rule for broadcasts",
+          D(RECEIVE_ALL SEND_ALL "<deny send_destination='*' send_broadcast='true'/>"), FROM_BUS },
+        { "hidden by a rule for descriptors",
+          D(RECEIVE_ALL SEND_ALL "<deny send_interface='*' min_fds='1'/>"), FROM_BUS },
+        { "hidden by a rule for eavesdroppers",
+          D(SEND_ALL RECEIVE_ALL "<deny receive_sender='*' eavesdrop='true'/>"),
           BIT(TO_DRIVER) | BIT(TO_ACTIVATE) },
-        { "not hidden", D(RECEIVE_ALL SEND_ALL "<deny send_interface='*' send_type='signal' min_fds='1'/>"), ALL },
-        /* "all context="default" policies are applied; group; user; at_console; context="mandatory"" */
-        { "mandatory first in the file", P("context='mandatory'", "<deny send_interface='a.I'/>") D(SEND_ALL RECEIVE_ALL),
-          ALL & ~(CALLS | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED)) },
-        { "user over default", P("user='1000'", "<allow send_interface='a.I'/>")
-          D(RECEIVE_ALL "<deny send_destination='*'/>"), CALLS | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | FROM_BUS },
-        { "user over group", P("user='1000'", SEND_ALL) P("group='1000'", "<deny send_destination='*'/>") D(RECEIVE_ALL),
+        { "not hidden",
+          D(RECEIVE_ALL SEND_ALL "<deny send_interface='*' send_type='signal' min_fds='1'/>"),
           ALL },
-        { "group over default", P("group='1000'", SEND_ALL) D(RECEIVE_ALL "<deny send_destination='*'/>"), ALL },
-        { "console over user", P("at_console='false'", SEND_ALL) P("user='1000'", "<deny send_destination='*'/>")
-          D(RECEIVE_ALL), ALL },
+        /* "all context="default" policies are applied; group; user; at_console; context="mandatory"" */
+        { "mandatory first in the file",
+          P("context='mandatory'", "<deny send_interface='a.I'/>") D(SEND_ALL RECEIVE_ALL),
+          ALL & ~(CALLS | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(UNREQUESTED)) },
+        { "user over default",
+          P("user='1000'", "<allow send_interface='a.I'/>")
+                  D(RECEIVE_ALL "<deny send_destination='*'/>"),
+          CALLS | BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | FROM_BUS },
+        { "user over group",
+          P("user='1000'", SEND_ALL) P("group='1000'", "<deny send_destination='*'/>")
+                  D(RECEIVE_ALL),
+          ALL },
+        { "group over default",
+          P("group='1000'", SEND_ALL) D(RECEIVE_ALL "<deny send_destination='*'/>"), ALL },
+        { "console over user",
+          P("at_console='false'", SEND_ALL) P("user='1000'", "<deny send_destination='*'/>")
+                  D(RECEIVE_ALL),
+          ALL },
         { "the other console", P("at_console='true'", SEND_ALL) D(RECEIVE_ALL), FROM_BUS },
-        { "other users", P("user='1001'", SEND_ALL) P("group='1001'", SEND_ALL) D(RECEIVE_ALL), FROM_BUS },
+        { "other users", P("user='1001'", SEND_ALL) P("group='1001'", SEND_ALL) D(RECEIVE_ALL),
+          FROM_BUS },
         { "a user that is not known", P("user='no such user'", SEND_ALL) D(RECEIVE_ALL), FROM_BUS },
-        { "receiver's user", P("user='1001'", "<deny receive_type='signal'/>") D(SEND_ALL RECEIVE_ALL),
+        { "receiver's user",
+          P("user='1001'", "<deny receive_type='signal'/>") D(SEND_ALL RECEIVE_ALL),
           ALL & ~(BIT(BROADCAST) | BIT(UNICAST_SIGNAL) | BIT(DRIVER_SIGNAL)) },
 };
 
@@ -273,13 +311,17 @@ static char *pad(const char *policy) {
 
         g_string_append(text, "<policy context='default'>");
         for (int i = 0; i < 20; i++)
-                g_string_append_printf(text, "<allow send_destination='org.z%d' send_interface='z.I'/>"
-                                             "<deny receive_sender='org.z%d'/>", i, i);
+                g_string_append_printf(text,
+                                       "<allow send_destination='org.z%d' send_interface='z.I'/>"
+                                       "<deny receive_sender='org.z%d'/>",
+                                       i, i);
         g_string_append(text, "</policy>");
         g_string_append(text, policy);
         for (int i = 20; i < 40; i++)
-                g_string_append_printf(text, D("<allow send_destination='org.z%d' send_interface='z.I'/>"
-                                               "<deny receive_sender='org.z%d'/>"), i, i);
+                g_string_append_printf(text,
+                                       D("<allow send_destination='org.z%d' send_interface='z.I'/>"
+                                         "<deny receive_sender='org.z%d'/>"),
+                                       i, i);
         return g_string_free(text, FALSE);
 }
 
@@ -312,8 +354,9 @@ static void test_remembered(void) {
 
 /* What is remembered of a name ends with the name. */
 static void test_names_move(void) {
-        g_autofree char *policy = pad(D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Secret'/>"
-                                        "<deny receive_sender='org.a.Secret'/>"));
+        g_autofree char *policy =
+                pad(D(SEND_ALL RECEIVE_ALL "<deny send_destination='org.a.Secret'/>"
+                                           "<deny receive_sender='org.a.Secret'/>"));
         PolicyVerdict verdict;
         World world;
 
@@ -335,9 +378,13 @@ static void test_reasons(void) {
         PolicyVerdict verdict;
         World world;
 
-        world_init(&world, D(SEND_ALL RECEIVE_ALL) D("\n<deny send_type='signal'/>\n<deny send_path='/p' send_member='M'\n"
-                                                     " send_type='method_call' log='true'/>")
-                           P("user='1001'", "\n<deny receive_type='error'/><allow send_type='error' log='true'/>"));
+        world_init(
+                &world,
+                D(SEND_ALL RECEIVE_ALL) D(
+                        "\n<deny send_type='signal'/>\n<deny send_path='/p' send_member='M'\n"
+                        " send_type='method_call' log='true'/>")
+                        P("user='1001'",
+                          "\n<deny receive_type='error'/><allow send_type='error' log='true'/>"));
         g_assert_false(ask(&world, BROADCAST, &verdict));
         g_assert_cmpstr(verdict.rule, ==, "deny send_type=\"signal\"");
         g_assert_cmpstr(verdict.file, ==, "a.conf");
@@ -380,7 +427,8 @@ static void check_no_hello(World *world) {
 
         world->sender.set.unique.data = NULL;
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-                Message message = make_message(cases[i].type, cases[i].to_driver ? DBUS_BUS_NAME : ":1.2");
+                Message message =
+                        make_message(cases[i].type, cases[i].to_driver ? DBUS_BUS_NAME : ":1.2");
                 PolicyQuery query = { .sender = &world->sender.subject, .message = &message,
                                       .to_driver = cases[i].to_driver };
 
@@ -396,7 +444,8 @@ static void check_no_hello(World *world) {
 }
 
 static void test_no_hello(void) {
-        static const char *const policies[] = { "", D(SEND_ALL RECEIVE_ALL), D("<deny send_destination='*'/>") };
+        static const char *const policies[] = { "", D(SEND_ALL RECEIVE_ALL),
+                                                D("<deny send_destination='*'/>") };
 
         for (size_t i = 0; i < G_N_ELEMENTS(policies); i++) {
                 World world;
@@ -435,8 +484,10 @@ static void test_own(void) {
                 { "<deny own='*'/><allow own_prefix='org.a'/>", "org.a.B.C", true },
                 { "<deny own='*'/><allow own_prefix='org.a'/>", "org.ab", false },
                 { "<deny own='*'/><allow own_prefix='org.a'/>", "org", false },
-                { "<allow own_prefix='org.a'/><deny own_prefix='org.a.B'/><allow own='org.a.B.C'/>", "org.a.B.C", true },
-                { "<allow own_prefix='org.a'/><deny own_prefix='org.a.B'/><allow own='org.a.B.C'/>", "org.a.B.D", false },
+                { "<allow own_prefix='org.a'/><deny own_prefix='org.a.B'/><allow own='org.a.B.C'/>",
+                  "org.a.B.C", true },
+                { "<allow own_prefix='org.a'/><deny own_prefix='org.a.B'/><allow own='org.a.B.C'/>",
+                  "org.a.B.D", false },
                 { "<allow own_prefix='*'/>", "org.a", false },
                 { "<allow own_prefix=''/>", "org.a", false },
         };
@@ -448,8 +499,9 @@ static void test_own(void) {
 
                 g_test_message("%s %s", cases[i].rules, cases[i].name);
                 world_init(&world, text);
-                g_assert_cmpint(policy_decide_own(&world.sender.subject, wire_string(cases[i].name), &verdict), ==,
-                                cases[i].allowed);
+                g_assert_cmpint(policy_decide_own(&world.sender.subject, wire_string(cases[i].name),
+                                                  &verdict),
+                                ==, cases[i].allowed);
                 g_assert_cmpint(verdict.allowed, ==, cases[i].allowed);
                 world_clear(&world);
         }
@@ -473,8 +525,10 @@ static void test_connect(void) {
                 { D("<allow user='1000'/>"), 1000, 0, true },
                 { D("<allow user='1001'/>"), 1000, 0, false },
                 { D("<allow user='no such user'/>"), 1000, 0, false },
-                { D("<deny user='*'/>") P("context='mandatory'", "<allow user='*'/>"), 1000, 0, true },
-                { P("context='mandatory'", "<deny user='*'/>") D("<allow user='*'/>"), 1000, 0, false },
+                { D("<deny user='*'/>") P("context='mandatory'", "<allow user='*'/>"), 1000, 0,
+                  true },
+                { P("context='mandatory'", "<deny user='*'/>") D("<allow user='*'/>"), 1000, 0,
+                  false },
                 { P("at_console='false'", "<allow user='*'/>"), 1000, 0, false },
         };
         PolicyVerdict verdict;
@@ -484,9 +538,10 @@ static void test_connect(void) {
                 g_autoptr(Identity) identity = identity_new(cases[i].uid, cases[i].uid, 1);
 
                 g_test_message("%s: %u", cases[i].policy, cases[i].uid);
-                g_assert_cmpint(policy_decide_connect(policy, identity, cases[i].bus_uid, &verdict), ==,
-                                cases[i].allowed);
-                g_assert_cmpint(verdict.layer, ==, cases[i].allowed ? POLICY_LAYER_NONE : POLICY_LAYER_XML);
+                g_assert_cmpint(policy_decide_connect(policy, identity, cases[i].bus_uid, &verdict),
+                                ==, cases[i].allowed);
+                g_assert_cmpint(verdict.layer, ==,
+                                cases[i].allowed ? POLICY_LAYER_NONE : POLICY_LAYER_XML);
         }
 }
 
@@ -501,8 +556,8 @@ static void test_connect_anonymous(void) {
 
 /* Connections to which the same rules apply share a snapshot. */
 static void test_classes(void) {
-        g_autoptr(Policy) policy = make_policy(P("user='1'", "<allow own='*'/>") P("group='2'", "<allow own='*'/>")
-                                               P("at_console='true'", "<allow own='*'/>"));
+        g_autoptr(Policy) policy = make_policy(P("user='1'", "<allow own='*'/>") P(
+                "group='2'", "<allow own='*'/>") P("at_console='true'", "<allow own='*'/>"));
         g_autoptr(Identity) root = identity_new(0, 0, 1);
         g_autoptr(Identity) other = identity_new(3, 3, 1);
         g_autoptr(Identity) user = identity_new(1, 3, 1);
@@ -537,7 +592,8 @@ static void test_kept(void) {
                 uint64_t number = 0;
 
                 for (int i = 0; i < 3; i++) {
-                        g_autoptr(PolicySnapshot) snapshot = policy_get_snapshot(policy, identity, false);
+                        g_autoptr(PolicySnapshot) snapshot =
+                                policy_get_snapshot(policy, identity, false);
 
                         g_assert_true(i == 0 || number == snapshot->number);
                         number = snapshot->number;
@@ -557,7 +613,8 @@ static void test_late_accounts(void) {
         const char *text = "<busconfig><policy user='no-such-one'><deny own='*'/></policy>"
                            "<policy user='7'><allow own='*'/></policy>"
                            "<policy group='no-such-one'><deny own='a.b'/></policy>"
-                           "<policy context='default'><allow own='*'/><deny user='no-such-one'/></policy></busconfig>";
+                           "<policy context='default'><allow own='*'/><deny "
+                           "user='no-such-one'/></policy></busconfig>";
         g_autoptr(Config) config = config_new();
         g_autoptr(GPtrArray) late = NULL;
         g_autoptr(GPtrArray) answer = NULL;
@@ -609,7 +666,8 @@ static bool plain_is_named(const PolicyRule *rule, const char *name) {
                 return false;
         if (!rule->name_is_prefix)
                 return strcmp(rule->name.data, name) == 0;
-        return strncmp(rule->name.data, name, length) == 0 && (name[length] == '.' || name[length] == '\0');
+        return strncmp(rule->name.data, name, length) == 0 &&
+               (name[length] == '.' || name[length] == '\0');
 }
 
 static bool plain_peer(const PolicyRule *rule, const Peer *peer, const char *text) {
@@ -640,7 +698,8 @@ static bool plain_matches(const PolicyRule *rule, const PlainCase *asked) {
                 return false;
         if (!send && !asked->eavesdropping && !rule->allow && rule->eavesdrop)
                 return false;
-        if (view->reply_serial && !asked->requested && rule->allow && rule->requested_reply && !rule->eavesdrop)
+        if (view->reply_serial && !asked->requested && rule->allow && rule->requested_reply &&
+            !rule->eavesdrop)
                 return false;
         if (view->reply_serial && asked->requested && !rule->allow && !rule->requested_reply)
                 return false;
@@ -652,15 +711,16 @@ static bool plain_matches(const PolicyRule *rule, const PlainCase *asked) {
                 return false;
         if (view->n_fds < rule->min_fds || view->n_fds > rule->max_fds)
                 return false;
-        return plain_text(rule->interface, view->interface) && plain_text(rule->member, view->member) &&
-               plain_text(rule->path, view->path) && plain_text(rule->error, view->error_name) &&
+        return plain_text(rule->interface, view->interface) &&
+               plain_text(rule->member, view->member) && plain_text(rule->path, view->path) &&
+               plain_text(rule->error, view->error_name) &&
                (send ? plain_peer(rule, asked->receiver, view->destination.data)
                      : plain_peer(rule, asked->sender, DBUS_BUS_NAME));
 }
 
 static bool plain_hides(const PolicyRule *rule) {
-        return !rule->type && !rule->name.data && !rule->path.data && !rule->interface.data && !rule->member.data &&
-               !rule->error.data;
+        return !rule->type && !rule->name.data && !rule->path.data && !rule->interface.data &&
+               !rule->member.data && !rule->error.data;
 }
 
 static bool plain_side(const GPtrArray *rules, PolicyRuleKind kind, const PlainCase *asked) {
@@ -689,14 +749,17 @@ static const char *pick(const char *const *words, unsigned n_words) {
         return words[g_test_rand_int_range(0, (gint32)n_words)];
 }
 
-#define PICK(...) pick((const char *const[]){ __VA_ARGS__ }, G_N_ELEMENTS(((const char *const[]){ __VA_ARGS__ })))
+#define PICK(...)                                                                                  \
+        pick((const char *const[]){ __VA_ARGS__ },                                                 \
+             G_N_ELEMENTS(((const char *const[]){ __VA_ARGS__ })))
 
 static bool one_in(int n) {
         return g_test_rand_int_range(0, n) == 0;
 }
 
 static const char *pick_name(void) {
-        return PICK("org.a", "org.a.b", "org.b", "org.b.c.d", ":1.1", ":1.2", ":1", "org", DBUS_BUS_NAME);
+        return PICK("org.a", "org.a.b", "org.b", "org.b.c.d", ":1.1", ":1.2", ":1", "org",
+                    DBUS_BUS_NAME);
 }
 
 static void add_attribute(GString *rule, const char *side, const char *name, const char *value) {
@@ -726,7 +789,8 @@ static void add_random_rule(GString *policy) {
 
         g_string_append(policy, one_in(2) ? "<allow" : "<deny");
         /* So that there is always one; most are of no type. */
-        add_attribute(policy, side, "type", one_in(3) ? PICK("method_call", "method_return", "error", "signal") : "*");
+        add_attribute(policy, side, "type",
+                      one_in(3) ? PICK("method_call", "method_return", "error", "signal") : "*");
         if (one_in(3)) {
                 GString *own = g_string_new(NULL);
 
@@ -791,11 +855,13 @@ static void check_random_message(const GPtrArray *rules, Peer *peers) {
                 query.to_driver = wire_string_is(message.view.destination, DBUS_BUS_NAME);
                 query.activation = !query.to_driver;
         } else if (addressed || one_in(2)) {
-                message.view.destination = wire_string(addressed ? addressed->set.unique.data : DBUS_BUS_NAME);
+                message.view.destination =
+                        wire_string(addressed ? addressed->set.unique.data : DBUS_BUS_NAME);
         }
         query.addressed = addressed ? &addressed->subject : NULL;
         asked.eavesdropping = addressed != receiver && message.view.destination.data;
-        asked.requested = !asked.eavesdropping && (sender ? query.reply_expected && receiver : true);
+        asked.requested =
+                !asked.eavesdropping && (sender ? query.reply_expected && receiver : true);
 
         g_assert_cmpint(policy_decide(&query, &verdict), ==, plain_decide(rules, &asked));
         /* And once more, now that it may be remembered. */
@@ -841,13 +907,16 @@ static void test_speed(void) {
                 return;
         }
         for (size_t i = 0; i < G_N_ELEMENTS(n_rules); i++) {
-                g_autoptr(GString) text = g_string_new("<policy context='default'><allow receive_type='method_call'/>");
+                g_autoptr(GString) text = g_string_new(
+                        "<policy context='default'><allow receive_type='method_call'/>");
                 PolicyVerdict verdict;
                 PolicyQuery query = { .message = &message };
                 World world;
 
                 for (int n = 0; n < n_rules[i]; n++)
-                        g_string_append_printf(text, "<allow send_destination='org.z%d' send_interface='z.I%d'/>", n, n);
+                        g_string_append_printf(
+                                text, "<allow send_destination='org.z%d' send_interface='z.I%d'/>",
+                                n, n);
                 g_string_append(text, "<allow send_destination='org.a.Service'/></policy>");
                 world_init(&world, text->str);
                 query.sender = &world.sender.subject;

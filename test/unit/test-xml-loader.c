@@ -84,7 +84,8 @@ static const struct {
         { "<limit name='max_names_per_connection'>50x</limit>", true },
         { "<limit name='max_names_per_connection'></limit>", false },
         { "<limit name='max_names_per_connection'>5<fork/></limit>", false },
-        { "<limit name='max_names_per_connection' name='max_names_per_connection'>5</limit>", false },
+        { "<limit name='max_names_per_connection' name='max_names_per_connection'>5</limit>",
+          false },
         { "<limit name='max_bees'>50</limit>", false },
         { "<limit>50</limit>", false },
         { "<limit wildebeest='gnu'>50</limit>", false },
@@ -108,7 +109,8 @@ static const struct {
         { "<policy at_console='true'/><policy at_console='false'/>", true },
         { "<policy at_console='maybe'/>", false },
         { "<policy user='root' at_console='true'/>", false },
-        { "<policy user='root'/><policy user='0'/><policy user='nosuchuser'/><policy user='*'/>", true },
+        { "<policy user='root'/><policy user='0'/><policy user='nosuchuser'/><policy user='*'/>",
+          true },
         { "<policy group='root'/><policy group='0'/><policy group='nosuch'/>", true },
         { "<policy context='default'><policy context='default'/></policy>", false },
         { "<policy context='default'>text</policy>", false },
@@ -140,7 +142,8 @@ static const struct {
 
 static void test_language(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(language); i++) {
-                g_autofree char *text = g_strdup_printf("<busconfig>\n%s</busconfig>", language[i].body);
+                g_autofree char *text =
+                        g_strdup_printf("<busconfig>\n%s</busconfig>", language[i].body);
                 g_autoptr(Config) config = NULL;
                 g_autofree char *message = NULL;
                 bool valid = parse(text, &config, &message);
@@ -163,14 +166,20 @@ static const struct {
         { "<bees/>", ":1: <bees> is no bus configuration, expected <busconfig>" },
         { "<busconfig a='b'/>", ":1: attribute a is not known on <busconfig>, expected none" },
         { "<busconfig>\n\n<user>a</fork></busconfig>", ":3: " },
-        { "<busconfig>\n<user>\n\n  </user></busconfig>", ":2: <user> is empty, expected a user's name or number" },
-        { "<busconfig>\n<limit name='max_bees'\n>\n5</limit></busconfig>", ":2: there is no limit max_bees" },
-        { "<busconfig>\n<policy context='default'>\n<allow\n bees='1'/></policy></busconfig>", ":3: <allow>: attribute bees" },
+        { "<busconfig>\n<user>\n\n  </user></busconfig>",
+          ":2: <user> is empty, expected a user's name or number" },
+        { "<busconfig>\n<limit name='max_bees'\n>\n5</limit></busconfig>",
+          ":2: there is no limit max_bees" },
+        { "<busconfig>\n<policy context='default'>\n<allow\n bees='1'/></policy></busconfig>",
+          ":3: <allow>: attribute bees" },
         { "<busconfig/><busconfig/>", ":1: " },
         { "<busconfig>", ":1: " },
         { "<!DOCTYPE busconfig PUBLIC '-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN'\n"
-          " 'http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd'>\n<busconfig/>", NULL },
-        { "<!DOCTYPE busconfig [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><busconfig><fork>&a;</fork></busconfig>", NULL },
+          " 'http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd'>\n<busconfig/>",
+          NULL },
+        { "<!DOCTYPE busconfig [<!ENTITY a SYSTEM "
+          "'file:///etc/passwd'>]><busconfig><fork>&a;</fork></busconfig>",
+          NULL },
         { "<busconfig>&undefined;</busconfig>", ":1: " },
         { "\xef\xbb\xbf<busconfig/>", NULL },
         { "<?xml version='1.0' encoding='ISO-8859-1'?><busconfig><!-- \xe4 --></busconfig>", NULL },
@@ -195,12 +204,14 @@ static void test_text(void) {
         g_autoptr(Config) config = NULL;
         g_autofree char *message = NULL;
 
-        g_assert_true(parse("<!DOCTYPE busconfig [<!ENTITY part 'unix:path=/x'>]><busconfig>"
-                            "<listen>\n unix:path=/foo/&lt;bar&gt; </listen><listen>&part;/y</listen>"
-                            "<user>mybus&#117;ser</user><pidfile><![CDATA[/a&b]]></pidfile>"
-                            "<policy context='&#100;efault'><deny own='a.b'/></policy>"
-                            "<selinux><associate own='a.b' context='x_t'/></selinux><apparmor mode='disabled'/>"
-                            "<servicehelper>/bin/false</servicehelper></busconfig>", &config, &message));
+        g_assert_true(parse(
+                "<!DOCTYPE busconfig [<!ENTITY part 'unix:path=/x'>]><busconfig>"
+                "<listen>\n unix:path=/foo/&lt;bar&gt; </listen><listen>&part;/y</listen>"
+                "<user>mybus&#117;ser</user><pidfile><![CDATA[/a&b]]></pidfile>"
+                "<policy context='&#100;efault'><deny own='a.b'/></policy>"
+                "<selinux><associate own='a.b' context='x_t'/></selinux><apparmor mode='disabled'/>"
+                "<servicehelper>/bin/false</servicehelper></busconfig>",
+                &config, &message));
         g_assert_cmpuint(config->listen->len, ==, 2);
         g_assert_cmpstr(config->listen->pdata[0], ==, "unix:path=/foo/<bar>");
         g_assert_cmpstr(config->listen->pdata[1], ==, "unix:path=/x/y");
@@ -219,10 +230,12 @@ static void test_rules(void) {
         g_autofree char *message = NULL;
         const PolicyRule *rule;
 
-        g_assert_true(parse("<busconfig>\n<policy context='mandatory'>\n<deny send_interface='a.b' log='true'/>\n</policy>"
+        g_assert_true(parse("<busconfig>\n<policy context='mandatory'>\n<deny send_interface='a.b' "
+                            "log='true'/>\n</policy>"
                             "<policy user='0'><allow own='*'/></policy>\n"
                             "<policy group='no such group'><allow own='*'/></policy>"
-                            "<policy at_console='false'><allow own='*'/></policy></busconfig>", &config, &message));
+                            "<policy at_console='false'><allow own='*'/></policy></busconfig>",
+                            &config, &message));
         g_assert_cmpuint(config->rules->len, ==, 4);
         rule = config->rules->pdata[0];
         g_assert_cmpint(rule->context, ==, POLICY_CONTEXT_MANDATORY);
