@@ -6,6 +6,7 @@
 #include "tools/contained-run.h"
 
 #include "tools/child.h"
+#include "tools/sandbox-filter.h"
 #include "tools/sandbox.h"
 
 #include <glib-unix.h>
@@ -157,8 +158,10 @@ static GStrv command_environment(const ContainedRun *run) {
         return environment;
 }
 
-static int run_sandboxed(const ContainedRun *run, ChildOptions *child, GError **error) {
-        SandboxOptions sandbox = { .expose = (const char *const *)run->options->expose };
+static int run_filtered(const ContainedRun *run, ChildOptions *child, int filter_fd,
+                        GError **error) {
+        SandboxOptions sandbox = { .expose = (const char *const *)run->options->expose,
+                                   .filter_fd = filter_fd };
         g_auto(GStrv) argv = NULL;
         int status_pipe[2], status;
 
@@ -184,6 +187,17 @@ static int run_sandboxed(const ContainedRun *run, ChildOptions *child, GError **
 
         close(status_pipe[0]);
         close(status_pipe[1]);
+        return status;
+}
+
+static int run_sandboxed(const ContainedRun *run, ChildOptions *child, GError **error) {
+        int filter_fd = sandbox_filter_open(error);
+        int status;
+
+        if (filter_fd < 0)
+                return CHILD_EXIT_FAILED;
+        status = run_filtered(run, child, filter_fd, error);
+        close(filter_fd);
         return status;
 }
 

@@ -6,6 +6,7 @@
  *                                sockets; /tmp, /run, home directories are new and empty
  *   abstract sockets             a network namespace of its own
  *   /proc/PID/root of others     a process namespace of its own, with a new /proc
+ *   the shell we came from       a filter, see tools/sandbox-filter.c
  *
  * The container's socket is put where programs look for a bus without being told:
  * $XDG_RUNTIME_DIR/bus, or /run/dbus/system_bus_socket. The command is started by a shell, because
@@ -111,13 +112,14 @@ GStrv sandbox_argv(const SandboxOptions *options, const char *const *command, GE
         g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
         Arguments arguments = { .strings = strings };
         g_autofree char *status = g_strdup_printf("%d", options->status_fd);
+        g_autofree char *filter = g_strdup_printf("%d", options->filter_fd);
 
         add_places(&arguments, options);
         if (!add_exposed(&arguments, options->expose, error))
                 return NULL;
 
-        arguments_add(&arguments, "--json-status-fd", status, "--", "/bin/sh", "-c", "exec \"$@\"",
-                      "sh", NULL);
+        arguments_add(&arguments, "--json-status-fd", status, "--seccomp", filter, "--", "/bin/sh",
+                      "-c", "exec \"$@\"", "sh", NULL);
         for (; *command; command++)
                 arguments_add(&arguments, *command, NULL);
 

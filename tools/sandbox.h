@@ -14,6 +14,7 @@ typedef struct SandboxOptions {
         const char *socket_paths[N_BUSES]; /* borrowed; outside; NULL: no such bus */
         const char *const *expose; /* borrowed; paths to show read-only, NULL-terminated, or NULL */
         int status_fd;             /* where bubblewrap reports to; not to be closed at exec */
+        int filter_fd;             /* from sandbox_filter_open() */
 } SandboxOptions;
 
 /** sandbox_socket_path() - where the container's socket for @bus is inside; newly allocated */

@@ -4,6 +4,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -350,6 +351,32 @@ def sandbox_status(t):
     t.contains(err, t.path('missing'), 'message')
     _, err = tool(t, env, 'run', '--sandbox', '--expose', 'relative', '--', 'true', status=125)
     t.contains(err, "--expose 'relative'", 'message')
+
+
+TYPE = '''
+import ctypes, os, termios
+libc = ctypes.CDLL(None, use_errno=True)
+for number in (termios.TIOCSTI, 1 << 32 | termios.TIOCSTI, termios.TIOCLINUX):
+    result = libc.ioctl(0, ctypes.c_ulong(number), ctypes.byref(ctypes.c_char(b"\\n")))
+    print("typed", result, ctypes.get_errno())
+print("terminal", os.isatty(0))
+print("open", sorted(os.listdir("/proc/self/fd")))
+'''
+
+
+@test('tool/run --sandbox: nothing can be typed on the terminal')
+def sandbox_terminal(t):
+    need_sandbox(t)
+    _, env = world(t)
+    on_terminal = ['/usr/bin/python3', '-c', 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))']
+    probe = ['/usr/bin/python3', '-c', TYPE]
+    process = t.run([*on_terminal, *probe], env=env, stdin=subprocess.DEVNULL)
+    t.lacks(process.out, 'typed -1 1\r', 'without a sandbox nothing filters')
+    process = t.run([*on_terminal, CONTAINER_TOOL, 'run', '--sandbox', '--', *probe], env=env,
+                    stdin=subprocess.DEVNULL)
+    t.equal(process.out.count('typed -1 1\r'), 3, process.out)
+    t.contains(process.out, 'terminal True', 'it is the terminal of the program')
+    t.contains(process.out, "open ['0', '1', '2', '3']", 'descriptors')
 
 
 @test('tool/run --sandbox: the system bus is where programs look for it')
