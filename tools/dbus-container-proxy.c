@@ -80,13 +80,21 @@ static void print_help(FILE *out) {
                 "  --stay                  Do not end before --fd hangs up\n");
 }
 
-/* The child's work for one pair whose bus is there. */
-static bool serve_pair(ProxyServer *server) {
+/* The child's work for one pair whose bus is there. @life_fd: to stop by when we stay */
+static bool serve_pair(ProxyServer *server, int life_fd) {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = NULL;
 
         if (proxy_server_add(server, &error))
                 return true;
+        if (server->unlink && proxy_server_is_refusal(error)) {
+                /* The path leads the bus to no socket: it is not absolute, or in a private /tmp. */
+                g_clear_error(&error);
+                server->unlink = false;
+                server->stop_fd = life_fd;
+                if (proxy_server_add(server, &error))
+                        return true;
+        }
         if (!proxy_server_is_refusal(error))
                 return false;
         text = bus_client_error_text(error);
@@ -158,8 +166,8 @@ G_NORETURN static void run_child(Proxy *proxy, int report_fd) {
 
                 server->unlink = leave;
                 server->stop_fd = leave ? arguments->sync_fd : proxy->life[0];
-                if (server->connection && serve_pair(server))
-                        report = leave ? REPORT_SERVED_ALONE : REPORT_SERVED;
+                if (server->connection && serve_pair(server, proxy->life[0]))
+                        report = server->unlink ? REPORT_SERVED_ALONE : REPORT_SERVED;
                 if (server->object_path && server->pair->log)
                         g_ptr_array_add(logs,
                                         proxy_log_new(server->connection, server->pair->address,

@@ -637,6 +637,28 @@ def none(t):
     t.true(harness.wait_until(lambda: not os.path.exists(proxy.path)), 'the socket is there')
 
 
+@test('proxy/life: it stays where the bus cannot find the socket')
+def not_found(t):
+    need_ours()
+    bus = t.bus()
+    folder = t.path('here')
+    os.mkdir(folder)
+    reader, writer = t.pipe()
+    process = t.spawn([OURS, f'--fd={writer}', bus.address, 'relative', '--filter', bus.address,
+                       t.path('absolute'), '--filter'], pass_fds=[writer], cwd=folder)
+    t.close(writer)
+    t.equal(os.read(reader, 2), b'x', 'ready')
+    t.equal(os.readlink(f'/proc/{process.pid}/exe'), os.path.realpath(OURS), 'program')
+    clients = [t.connect(f'unix:path={path}') for path in (f'{folder}/relative', t.path('absolute'))]
+    t.equal(process.poll(), None, 'status')
+    t.close(reader)
+    t.equal(process.wait(20), 0, 'status')
+    for client in clients:
+        client.wait_closed()
+    t.equal(os.listdir(folder), [], 'sockets')
+    t.true(harness.wait_until(lambda: not os.path.exists(t.path('absolute'))), 'a socket is there')
+
+
 @test('proxy/life: it stays where the caller has no pipe')
 def stays(t):
     need_ours()
