@@ -5,8 +5,7 @@
  */
 #include "policy/audit-trail.h"
 
-#include "base/log.h"
-
+#include <glib.h>
 #include <libaudit.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -34,7 +33,7 @@ void audit_trail_record(AuditKind kind, const char *text) {
         if (audit_fd >= 0 && audit_log_user_avc_message(audit_fd, type_of(kind), text, NULL, NULL,
                                                         NULL, getuid()) > 0)
                 return;
-        log_message(LOG_LEVEL_NOTICE, "%s", text);
+        audit_trail_log(text);
 }
 
 void audit_trail_close(void) {

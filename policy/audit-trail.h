@@ -19,5 +19,8 @@ void audit_trail_open(void);
 /** audit_trail_record() - writes one line; @text is what the module's tools parse */
 void audit_trail_record(AuditKind kind, const char *text);
 
+/** audit_trail_log() - for audit_trail_record(): into the bus's own log, at a bounded rate */
+void audit_trail_log(const char *text);
+
 /** audit_trail_close() - at exit; again does nothing */
 void audit_trail_close(void);

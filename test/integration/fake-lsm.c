@@ -31,7 +31,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MAX_LABEL 128
+#define MAX_LABEL 512
 
 static FILE *open_file(const char *name, const char *mode) {
         char path[4096];

@@ -32,7 +32,7 @@ class World:
         harness.need_program('cc')
         self.t, self.module = t, module
         self.folder = t.path(f'lsm-{module}')
-        os.makedirs(os.path.join(self.folder, 'features', 'dbus'))
+        os.makedirs(os.path.join(self.folder, 'features', 'dbus'), exist_ok=True)
         with open(os.path.join(self.folder, 'features', 'dbus', 'mask'), 'w',
                   encoding='utf-8') as out:
             out.write('acquire send receive\n')
@@ -198,6 +198,27 @@ def apparmor_activation(t):
     t.failed(world.connect().request(method('com.example.Known')), CHILD_EXITED)
 
 
+@test('lsm/a message that starts a service is asked about when the service is there')
+def started(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    with open(os.path.join(folder, NAME + '.service'), 'w', encoding='utf-8') as out:
+        out.write(f'[D-BUS Service]\nName={NAME}\nExec=/bin/false\nSystemdService=a.service\n')
+    for module, deny, label in (('apparmor', 'aa 0 1 app Denied', APP),
+                                ('selinux', 'se 0 1 app_t service_t send_msg', 'app_t')):
+        world = World(t, module, deny, servicedir=folder, args=['--systemd-activation'])
+        systemd, app = world.connect(), world.connect(label)
+        systemd.own('org.freedesktop.systemd1')
+        serial = app.send(method(NAME, member='Denied'))
+        systemd.wait_signal('ActivationRequest')
+        t.equal([m for m in app.drain() if m.reply_serial == serial], [], f'{module}: not yet')
+        service = world.connect('service_t')
+        service.own(NAME)
+        t.failed(app.wait_reply(serial), 'AccessDenied', module)
+        service.sync()
+        t.equal([m for m in service.drain() if m.member == 'Denied'], [], module)
+
+
 @test('apparmor/complain mode, and questions without an answer')
 def apparmor_complain(t):
     world = World(t, 'apparmor', 'aa 0 1 app Method', 'aa -1 0 gone Method')
@@ -297,6 +318,17 @@ def apparmor_records(t):
         t.equal(denied[key], value, key)
     t.equal((bind['operation'], bind['name'], bind['denied_mask']),
             (b'dbus_bind', NAME.encode(), b'bind'))
+
+
+@test('apparmor/records in the bus\'s own log are limited')
+def apparmor_flood(t):
+    world = World(t, 'apparmor', 'aa 0 1 app Method')
+    app, service = world.connect(APP), world.connect()
+    calls = [app.send(method(service)) for _ in range(200)]
+    for serial in calls:
+        app.wait_reply(serial)
+    records = [line for line in world.bus.log().splitlines() if 'apparmor="DENIED"' in line]
+    t.true(0 < len(records) < len(calls), f'{len(records)} records')
 
 
 @test('apparmor/what is remembered follows the profiles')
@@ -474,13 +506,17 @@ def label_fact(t):
     receiver = world.connect()
     t.returned(receiver.bus('RequestSenderFacts', 'as', ['LinuxSecurityLabel'],
                             interface=harness.CONTAINERS))
-    for label in (APP, 'x' * 60):
-        sender = world.connect(label)
+    for label in (APP, 'x' * 60, 'y' * 255, 'z' * 256):
+        world.write('rules', f'module apparmor\ndefault {label}\n')
+        sender = world.connect()
         sender.send(method(receiver, flags=rawbus.NO_REPLY))
         message = receiver.wait_call()
-        t.equal(bytes(message.field(242)), label.encode() + b'\0')
+        if len(label) > 255:
+            t.equal(message.field(242), None, 'one that is too long')
+        else:
+            t.equal(bytes(message.field(242)), label.encode() + b'\0')
         known = receiver.bus('GetConnectionCredentials', 's', sender.unique).body[0]
-        t.equal(known['LinuxSecurityLabel'].value, message.field(242))
+        t.equal(bytes(known['LinuxSecurityLabel'].value), label.encode() + b'\0')
 
 
 if __name__ == '__main__':
