@@ -127,7 +127,7 @@ def changing(t):
 def recycled(t):
     bus = open_bus(t,
                    limits={'max_names_per_connection': 3, 'max_match_rules_per_connection': 2,
-                           'max_connections_per_user': 3})
+                           'max_connections_per_user': 3, 'max_containers_per_user': 1})
     observer = t.connect(bus)
     server = Server(t, bus, [], named={'Users': ('au', [0])})
     app = server.connect()
@@ -140,6 +140,8 @@ def recycled(t):
                          interface=INTERFACE))
     request_header(first)
     t.returned(first.bus('RequestSenderFacts', 'as', ['UnixUserID'], interface=INTERFACE))
+    Server(t, bus, manager=first)
+    t.failed(add_server(first), 'LimitsExceeded', 'one is what he may have')
     serial = app.send(rawbus.call('com.example.A', '/a', IFACE, 'Method'))
     first.send(rawbus.reply_to(first.wait_call()))
     t.returned(app.wait_reply(serial), 'opt-in')
@@ -159,6 +161,8 @@ def recycled(t):
         second.own(name)
     for member in ('Three', 'Four'):
         second.add_match(f"member='{member}'")
+    t.equal(t.returned(second.bus('ListServers', interface=INTERFACE)), ([server.path],), 'servers')
+    t.returned(add_server(second), 'and places for them')
     observer.send(rawbus.signal('/a', IFACE, 'One'))
     observer.sync()
     serial = observer.send(rawbus.call(second.unique, '/a', IFACE, 'Method'))
