@@ -4,6 +4,7 @@
  * have let it work.
  */
 #include "tools/child.h"
+#include "tools/command-line.h"
 #include "tools/commands.h"
 #include "tools/contained-run.h"
 #include "tools/flatpak-writer.h"
@@ -159,6 +160,6 @@ int command_learn(char **argv) {
                 rule_learner_free(lessons[i].learner);
         }
         if (error)
-                g_printerr("dbus-container: %s\n", error->message);
+                command_tell(error->message);
         return status;
 }

@@ -2,13 +2,23 @@
 /* One line of message for everything that goes wrong, so that it can be told apart from output. */
 #include "tools/command-line.h"
 
+#include "tools/printable.h"
+
 #include <glib-unix.h>
 #include <signal.h>
 
+/* What is wrong may be an app's own description of itself. */
+void command_tell(const char *what) {
+        g_autofree char *shown = printable_message(what);
+
+        g_printerr("dbus-container: %s\n", shown);
+}
+
 int command_fail(const char *what, const GError *error) {
         g_autofree char *text = bus_client_error_text(error);
+        g_autofree char *message = g_strconcat(what, *what ? ": " : "", text, NULL);
 
-        g_printerr("dbus-container: %s%s%s\n", what, *what ? ": " : "", text);
+        command_tell(message);
         return COMMAND_FAILED;
 }
 
@@ -25,7 +35,7 @@ int command_usage(const char *format, ...) {
         va_start(arguments, format);
         text = g_strdup_vprintf(format, arguments);
         va_end(arguments);
-        g_printerr("dbus-container: %s\n", text);
+        command_tell(text);
         return COMMAND_USAGE;
 }
 

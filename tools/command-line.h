@@ -12,6 +12,9 @@ enum {
         COMMAND_USAGE = 2,  /* wrong arguments */
 };
 
+/** command_tell() - one line about something that is wrong; @what may hold anything */
+void command_tell(const char *what);
+
 /** command_fail() - tells @error, about @what unless that is empty; returns COMMAND_FAILED */
 int command_fail(const char *what, const GError *error);
 

@@ -4,6 +4,7 @@
  * status.
  */
 #include "tools/child.h"
+#include "tools/command-line.h"
 #include "tools/commands.h"
 #include "tools/contained-run.h"
 
@@ -53,6 +54,6 @@ int command_run(char **argv) {
         int status = command ? run_contained(&options, command, &error) : CHILD_EXIT_FAILED;
 
         if (error)
-                g_printerr("dbus-container: %s\n", error->message);
+                command_tell(error->message);
         return status;
 }

@@ -11,6 +11,12 @@
 char *printable_text(const char *text);
 
 /**
+ * printable_message() - the same for any bytes, but without a second backslash for each: a message in
+ * which paths stay what they are; newly allocated
+ */
+char *printable_message(const char *bytes);
+
+/**
  * printable_pad() - appends spaces until @text, as a terminal shows it, is @width columns wide;
  * cuts it, with an ellipsis, when it is wider
  *

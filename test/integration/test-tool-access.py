@@ -186,6 +186,21 @@ def wrong(t):
         t.equal((out, err.count('\n')), ('', 1), f'{args}: one line of message')
 
 
+@test('tool/run: descriptions that would have the terminal do something')
+def hostile(t):
+    _, env = world(t)
+    evil = 'a.\x1b[31mX'
+    metadata = written(t, 'metadata', f'[Application]\nname=a.b\n[Session Bus Policy]\n{evil}=talk\n')
+    profile = written(t, 'a.profile', f'dbus-user {evil}\n')
+    rules_file = written(t, 'rules', f'talk {evil}\n')
+    for option, file in (('--flatpak-metadata', metadata), ('--firejail-profile', profile),
+                         ('--allow-file', rules_file)):
+        for command, status in ((('run', 'true'), 125), (('learn', 'true'), 125), (('rules',), 2)):
+            _, err = tool(t, env, command[0], option, file, *command[1:], status=status)
+            t.lacks(err, '\x1b', f'{command} {option}')
+            t.contains(err, 'X', f'{command} {option}')
+
+
 @test('tool/rules')
 def rules(t):
     bus, env = world(t)

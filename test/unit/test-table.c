@@ -23,6 +23,12 @@ static void test_printable(void) {
         }
 }
 
+static void test_message(void) {
+        g_autofree char *shown = printable_message("a\\b\xff\x1b[31mc\n");
+
+        g_assert_cmpstr(shown, ==, "a\\b\xef\xbf\xbd\\u{1b}[31mc\\u{a}");
+}
+
 static void test_pad(void) {
         g_autofree char *same = printable_pad("äöü", 3);
         g_autofree char *wider = printable_pad("äöü", 5);
@@ -55,6 +61,7 @@ static void test_table(void) {
 int main(int argc, char *argv[]) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/tools/printable/text", test_printable);
+        g_test_add_func("/tools/printable/message", test_message);
         g_test_add_func("/tools/printable/pad", test_pad);
         g_test_add_func("/tools/table/text", test_table);
         return g_test_run();
