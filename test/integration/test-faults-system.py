@@ -76,7 +76,7 @@ def requests_without_descriptors(t):
     scene = type('Scene', (), {'bus': bus})
     undo = limit_descriptors(scene, 0)
     reload_reply = client.bus('ReloadConfig')
-    t.failed(reload_reply, 'Failed', 'what cannot be read is not in force')
+    t.failed(reload_reply, 'LimitsExceeded', 'what cannot be read is not in force')
     t.failed(client.bus('ListNames'), 'AccessDenied', 'the rule holds still')
     t.true(client.bus('StartServiceByName', 'su', SERVICE, 0).kind == rawbus.ERROR,
            'no process without descriptors')
@@ -129,7 +129,7 @@ def system_descriptors(t):
     t.true(harness.wait_until(lambda: shim.failed('accept4') > 0), 'nobody is accepted')
     for number in range(20):
         scene.serves(f'without descriptors, {number}')
-    t.failed(scene.client.bus('ReloadConfig'), 'Failed')
+    t.failed(scene.client.bus('ReloadConfig'), 'LimitsExceeded')
     t.true(scene.client.bus('StartServiceByName', 'su', SERVICE, 0).kind == rawbus.ERROR, 'fork')
     t.contains(t.returned(scene.client.bus('ListActivatableNames'))[0], SERVICE)
     t.true(shim.clear() > 0, 'calls have failed')
