@@ -73,15 +73,33 @@ void owner_check_free(OwnerCheck *check) {
 
 /* --- requests --- */
 
+static uint64_t fds_of(const Message *message) {
+        return message->fds ? message->fds->n_fds : 0;
+}
+
+static bool charge(Quota *quota, const Message *message) {
+        if (!quota_charge(quota, QUOTA_INCOMING_BYTES, message->view.n_bytes))
+                return false;
+        if (quota_charge(quota, QUOTA_INCOMING_FDS, fds_of(message)))
+                return true;
+        quota_refund(quota, QUOTA_INCOMING_BYTES, message->view.n_bytes);
+        return false;
+}
+
+static void refund(Quota *quota, const Message *message) {
+        quota_refund(quota, QUOTA_INCOMING_BYTES, message->view.n_bytes);
+        quota_refund(quota, QUOTA_INCOMING_FDS, fds_of(message));
+}
+
 static bool park(OwnerCheck *check, Connection *caller, const char *user, const Message *message) {
         OwnerRequest *request;
         Message *copy;
 
-        if (!quota_charge(&caller->quota, QUOTA_INCOMING_BYTES, message->view.n_bytes))
+        if (!charge(&caller->quota, message))
                 return false;
         copy = message_copy(message);
         if (!copy) {
-                quota_refund(&caller->quota, QUOTA_INCOMING_BYTES, message->view.n_bytes);
+                refund(&caller->quota, message);
                 return false;
         }
         request = g_new0(OwnerRequest, 1);
@@ -96,7 +114,7 @@ static bool park(OwnerCheck *check, Connection *caller, const char *user, const 
 
 static void request_free(OwnerRequest *request) {
         list_remove(&request->node);
-        quota_refund(&request->caller->quota, QUOTA_INCOMING_BYTES, request->message->view.n_bytes);
+        refund(&request->caller->quota, request->message);
         message_free(request->message);
         policy_account_clear(&request->account);
         g_free(request);

@@ -43,6 +43,12 @@ class Accounts:
             out.write(''.join(line + '\n' for line in lines))
         os.rename(self.path + '.new', self.path)
 
+    def set_clock(self, seconds):
+        """By how much the bus's clock for deadlines is ahead."""
+        with open(self.path + '.clock.new', 'w', encoding='ascii') as out:
+            out.write(str(seconds))
+        os.rename(self.path + '.clock.new', self.path + '.clock')
+
     def count_asked(self, name='dyn'):
         try:
             with open(self.path + '.asked', encoding='utf-8') as log:

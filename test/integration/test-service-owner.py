@@ -222,6 +222,27 @@ def failing(t):
     t.equal(t.returned(request(connection)), (1,))
 
 
+@test('service-owner/a system that does not answer in time')
+def too_late(t):
+    accounts = Accounts(t)
+    accounts.set('hang dyn')
+    folder = t.path('services')
+    service_file(folder, 'dyn')
+    bus = start(t, accounts, CHECK, servicedir=folder)
+    older, waiting = t.connect(bus), [connect(t, bus) for _ in range(3)]
+    ask = rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS, 'RequestName', 'su', NAME, 4)
+    for number, connection in enumerate(waiting):
+        serial = connection.send(ask)
+        if number < 2:                          # given up; the third is not begun
+            accounts.wait_asked(t, number)
+            accounts.set_clock(25 * (number + 1))
+            t.returned(older.bus('GetId'), 'wakes the bus')
+        t.failed(connection.wait_reply(serial), 'Failed')
+    t.failed(older.bus('GetNameOwner', 's', NAME), 'NameHasNoOwner')
+    accounts.set(f'user dyn {UID}')
+    t.true(harness.wait_until(lambda: request(waiting[0]).body == (1,)), 'those who hung are back')
+
+
 @test('service-owner/a bus that ends while the system is asked')
 def ends(t):
     accounts = Accounts(t)
