@@ -174,6 +174,7 @@ class Bus:
             if self.check_fds and not wait_until(lambda: self.count_fds() <= self.idle_fds, 10):
                 faults.append(f'the bus holds {self.count_fds() - self.idle_fds} descriptors '
                               f'more than at its start: {self.fd_targets()}')
+            self.kill_services()
             self.process.terminate()
             try:
                 status = self.process.wait(20)
@@ -190,6 +191,19 @@ class Bus:
             left += [f'{os.path.join(folder, name)} is left behind' for name in files
                      if is_socket(os.path.join(folder, name)) and name.startswith('bus')]
         return left
+
+    def kill_services(self):
+        """End what the bus has started, which would outlive it."""
+        try:
+            with open(f'/proc/{self.pid}/task/{self.pid}/children', encoding='ascii') as stream:
+                children = stream.read().split()
+        except OSError:
+            return
+        for pid in children:
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
 
     def kill(self):
         if self.process and self.process.poll() is None:

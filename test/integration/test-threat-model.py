@@ -97,8 +97,12 @@ def what_is_left(t):
         status = dict(line.split(':', 1) for line in stream.read().splitlines() if ':' in line)
     t.equal(status['Uid'].split(), [str(NOBODY)] * 4, 'real, effective, saved, file system')
     t.true('0' not in status['Gid'].split() + status['Groups'].split(), 'groups')
-    for fd in os.listdir(f'/proc/{bus.pid}/fd'):
-        target = os.readlink(f'/proc/{bus.pid}/fd/{fd}')
+    try:
+        fds = os.listdir(f'/proc/{bus.pid}/fd')
+        targets = {fd: os.readlink(f'/proc/{bus.pid}/fd/{fd}') for fd in fds}
+    except PermissionError:
+        raise harness.Skip('cannot look at descriptors of another user\'s process') from None
+    for fd, target in targets.items():
         if not target.startswith('/') or target in ('/dev/null', bus.log_path):
             continue
         mode = os.stat(f'/proc/{bus.pid}/fd/{fd}').st_mode
