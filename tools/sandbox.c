@@ -118,6 +118,9 @@ GStrv sandbox_argv(const SandboxOptions *options, const char *const *command, GE
         if (!add_exposed(&arguments, options->expose, error))
                 return NULL;
 
+        /* bubblewrap lets root keep them, and with them mount whatever has another bus in it */
+        if (geteuid() == 0)
+                arguments_add(&arguments, "--cap-drop", "ALL", NULL);
         arguments_add(&arguments, "--json-status-fd", status, "--seccomp", filter, "--", "/bin/sh",
                       "-c", "exec \"$@\"", "sh", NULL);
         for (; *command; command++)

@@ -364,6 +364,15 @@ print("open", sorted(os.listdir("/proc/self/fd")))
 '''
 
 
+@test('tool/run --sandbox: no capabilities, not for root either')
+def sandbox_capabilities(t):
+    need_sandbox(t)
+    _, env = world(t)
+    out, _ = tool(t, env, 'run', '--sandbox', '--', 'grep', '-E', '^Cap(Prm|Eff|Amb)',
+                  '/proc/self/status')
+    t.equal([int(line.split()[1], 16) for line in out.splitlines()], [0, 0, 0], 'capabilities')
+
+
 @test('tool/run --sandbox: nothing can be typed on the terminal')
 def sandbox_terminal(t):
     need_sandbox(t)
