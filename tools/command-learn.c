@@ -110,7 +110,10 @@ static bool report(const LearnOptions *options, const Lesson *lessons, const cha
                         g_string_append_printf(text, "# %s bus\n", bus_kind_get_name((BusKind)i));
                 append_list(text, lessons[i].learner, learned.rules[i]);
         }
-        metadata = flatpak_writer_write(*app_id ? app_id : NO_APP_ID, learned.rules[BUS_SESSION],
+        /* metadata needs the name of an app, which an app id need not be */
+        if (!g_dbus_is_name(app_id) || g_dbus_is_unique_name(app_id))
+                app_id = NO_APP_ID;
+        metadata = flatpak_writer_write(app_id, learned.rules[BUS_SESSION],
                                         learned.rules[BUS_SYSTEM]);
         if (!deliver(text->str, options->output, "Rules, for --allow-file:", error))
                 return false;
