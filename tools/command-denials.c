@@ -23,6 +23,9 @@ static const char *const titles[] = {
         "COUNT", "CONTAINER", "LAYER", "MESSAGE", "MISSING RULE, OR DENYING ONE", NULL
 };
 
+/* Rows while following: an app can be denied something else each time, for as long as we look. */
+#define MAX_ROWS 1000
+
 /* Denials that differ in nothing that is shown. Strings are owned. */
 typedef struct Row {
         char *container, *layer, *message, *what;
@@ -149,6 +152,7 @@ static void on_denied(GDBusConnection *connection G_GNUC_UNUSED, const char *sen
                       const char *member G_GNUC_UNUSED, GVariant *parameters, void *user_data) {
         View *view = user_data;
         g_auto(DenialRecord) record = { 0 };
+        const Row *newest;
         Row row;
 
         if (view->is_loading || !denial_record_read(parameters, &record))
@@ -156,7 +160,10 @@ static void on_denied(GDBusConnection *connection G_GNUC_UNUSED, const char *sen
         if (view->only && !g_str_equal(view->only, record.server))
                 return;
         row = row_of(&record);
-        view_show(view, view_add(view, &row));
+        newest = view_add(view, &row);
+        if (view->rows->len > MAX_ROWS)
+                g_ptr_array_remove_range(view->rows, 0, view->rows->len - MAX_ROWS);
+        view_show(view, newest);
 }
 
 static void follow(View *view) {

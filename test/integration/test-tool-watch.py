@@ -144,6 +144,9 @@ def learn_output(t):
     out, _ = tool(t, env, 'learn', '--', *forbidden, status=1)
     t.contains(out, '# not to be had by rules: container: org.freedesktop.DBus.ReloadConfig', 'note')
     t.contains(out, '[Application]\nname=org.example.App\n', 'metadata')
+    for app_id in ('player', 'two\nlines', ':1.1'):
+        _, metadata = learned(t, env, 'true', args=['--app-id', app_id])
+        t.equal(metadata, '[Application]\nname=org.example.App\n', f'metadata of {app_id}')
     tool(t, env, 'learn', '--', 'sh', '-c', 'exit 7', status=7)
     tool(t, env, 'learn', status=125)
     tool(t, env, 'learn', '--output', '/nonexistent/file', '--', 'true', status=125)
@@ -213,6 +216,28 @@ def denials_follow(t):
     t.contains(harness.read_line(process.stderr.fileno(), 20), 'waiting', 'message')
     process.send_signal(signal.SIGTERM)
     t.equal(process.wait(20), 0, 'status')
+
+
+@test('tool/denials --follow: the oldest of very many are forgotten')
+def denials_flood(t):
+    bus, env = world(t)
+    contained = Server(t, bus).connect()
+    process = t.spawn([CONTAINER_TOOL, 'denials', '--follow'], env=env)
+    t.contains(harness.read_line(process.stderr.fileno(), 20), 'waiting', 'message')
+
+    def denied(name):
+        contained.bus('RequestName', 'su', f'com.example.{name}', 0)
+        what, count = harness.read_line(process.stdout.fileno(), 20).split('\t')[3:]
+        t.equal(what, f'own com.example.{name}', 'row')
+        return int(count)
+
+    t.equal([denied('A'), denied('A')], [1, 2], 'counts')
+    for number in range(999):
+        denied(f'N{number}')
+    t.equal(denied('A'), 3, 'with 1000 rows')
+    for number in range(1000):
+        denied(f'M{number}')
+    t.equal(denied('A'), 1, 'with more than that')
 
 
 def on_terminal(t, env, *args):
