@@ -124,6 +124,21 @@ def changes(t):
     t.failed(request(connection), 'AccessDenied', 'and is back')
 
 
+@test('service-owner/of several files the first one counts, as soon as it is there')
+def first_file(t):
+    first, second = t.path('first'), t.path('second')
+    os.makedirs(first)
+    service_file(second, somebody_else())
+    connection = t.connect(t.bus(servicedir=first,
+                                 extra=f'  <servicedir>{second}</servicedir>\n' + CHECK))
+    t.failed(request(connection), 'AccessDenied', 'the only one')
+    path = service_file(first, me())
+    t.true(harness.wait_until(lambda: request(connection).body == (1,)), 'the first one')
+    t.returned(connection.bus('ReleaseName', 's', NAME))
+    os.unlink(path)
+    t.true(harness.wait_until(lambda: request(connection).kind == rawbus.ERROR), 'the other again')
+
+
 @test('service-owner/several users, who ask in the same moment')
 def several_users(t):
     accounts = Accounts(t)
