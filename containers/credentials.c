@@ -43,12 +43,13 @@ static void write_pidfd(Writer *writer, Identity *identity) {
 
 static void write_label(Writer *writer, Identity *identity) {
         const char *label = identity_get_label(identity);
+        size_t n_label = label ? strlen(label) + 1 : 0;
 
         if (!label)
                 return;
         open_entry(writer, "LinuxSecurityLabel", "ay");
         size_t mark = writer_open_array(writer, "y");
-        for (size_t i = 0; i <= strlen(label); i++)
+        for (size_t i = 0; i < n_label; i++)
                 writer_add_byte(writer, (uint8_t)label[i]);
         writer_close_array(writer, mark);
         close_entry(writer);
