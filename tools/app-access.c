@@ -2,6 +2,8 @@
 /* One value that all readers fill, so that commands need not know where rules come from. */
 #include "tools/app-access.h"
 
+#include <string.h>
+
 void app_access_init(AppAccess *access) {
         *access = (AppAccess){ 0 };
         for (size_t i = 0; i < N_BUSES; i++)
@@ -22,11 +24,26 @@ void app_access_set_identity(AppAccess *access, const char *type, const char *ap
         access->app_id = g_strdup(app_id);
 }
 
+/* What the sandboxes themselves refuse: whoever has a unique name today, and half of all names. */
+static bool check_name(const char *text, GError **error) {
+        g_autofree char *name = g_strndup(text, strcspn(text, "="));
+
+        if (g_str_has_suffix(name, ".*"))
+                name[strlen(name) - strlen(".*")] = '\0';
+        if (g_dbus_is_name(name) && !g_dbus_is_unique_name(name))
+                return true;
+        g_set_error(error, CONTAINER_RULE_ERROR, CONTAINER_RULE_ERROR_INVALID,
+                    "bus name '%s': expected a well-known one such as org.example.Name or "
+                    "org.example.*",
+                    text);
+        return false;
+}
+
 bool app_access_add(AppAccess *access, BusKind bus, ProxyVerb verb, const char *text,
                     const char *source, GError **error) {
         g_auto(ContainerRule) rule = { 0 };
 
-        if (!proxy_rule_parse(verb, text, &rule, error)) {
+        if (!check_name(text, error) || !proxy_rule_parse(verb, text, &rule, error)) {
                 g_prefix_error(error, "%s: ", source);
                 return false;
         }

@@ -23,7 +23,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AppAccess, app_access_clear)
 void app_access_set_identity(AppAccess *access, const char *type, const char *app_id);
 
 /**
- * app_access_add() - adds what proxy_rule_parse() makes of @text
+ * app_access_add() - adds what proxy_rule_parse() makes of @text, which is about well-known names
  * @source: where it stands, "FILE:LINE"; the error starts with it
  */
 bool app_access_add(AppAccess *access, BusKind bus, ProxyVerb verb, const char *text,

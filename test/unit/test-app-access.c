@@ -128,6 +128,10 @@ static const struct {
           "m:4: 'a.c' in [System Bus Policy]: expected" },
         { "[Application]\nname=a.b\n[System Bus Policy]\nnodots=talk\n",
           "m:4: bus name 'nodots': expected" },
+        { "[Application]\nname=a.b\n[Session Bus Policy]\n:1.0=talk\n",
+          "m:4: bus name ':1.0': expected a well-known" },
+        { "[Application]\nname=a.b\n[Session Bus Policy]\norg.*=own\n",
+          "m:4: bus name 'org.*': expected a well-known" },
 };
 
 static void test_bad_metadata(void) {
@@ -184,6 +188,7 @@ static const struct {
         { "dbus-user.tell a.b\n", "app.profile:1: 'tell a.b': expected see, talk" },
         { "dbus-user.talk\n", "app.profile:1: 'talk': expected see, talk" },
         { "dbus-user.talk nodots\n", "app.profile:1: bus name 'nodots': expected" },
+        { "dbus-user.call :1.0=*\n", "app.profile:1: bus name ':1.0=*': expected a well-known" },
         { "dbus-user.call a.b\n", "app.profile:1: 'a.b': expected NAME=RULE" },
         { "dbus-other filter\n", "app.profile:1: 'dbus-other filter': expected dbus-user" },
         { "# x\ninclude missing.inc\n", "app.profile:2: include " },
