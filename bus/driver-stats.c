@@ -107,7 +107,7 @@ static void add_denials(Writer *reply, const Instance *instance, const Connectio
                 return;
         writer_open_struct(reply, "{sv}");
         writer_add_string(reply, "RecentDenials");
-        writer_open_variant(reply, "a(ssst)");
+        writer_open_variant(reply, "a(ssssut)");
         denial_history_write(&instance->denials, reply);
         writer_close_variant(reply);
         writer_close_struct(reply);

@@ -7,9 +7,14 @@
 
 #include <string.h>
 
+static void clear_past(PastDenial *past) {
+        g_free(past->rule);
+        g_free(past->file);
+}
+
 void denial_history_clear(DenialHistory *history) {
         for (unsigned i = 0; i < history->n_past; i++)
-                g_free(history->past[i].rule);
+                clear_past(&history->past[i]);
         g_clear_pointer(&history->past, g_free);
         history->n_past = 0;
 }
@@ -25,6 +30,14 @@ static const char *constant_type(const char *type) {
         return "";
 }
 
+static const char *file_of(const Denial *denial) {
+        return denial->file ? denial->file : "";
+}
+
+static unsigned line_of(const Denial *denial) {
+        return denial->has_line ? denial->line : 0;
+}
+
 static unsigned find(const DenialHistory *history, const Denial *denial, const char *rule) {
         const char *type = constant_type(denial->message_type);
         unsigned i;
@@ -33,7 +46,8 @@ static unsigned find(const DenialHistory *history, const Denial *denial, const c
                 const PastDenial *past = &history->past[i];
 
                 if (past->layer == denial->layer && past->message_type == type &&
-                    strcmp(past->rule, rule) == 0)
+                    past->line == line_of(denial) && strcmp(past->rule, rule) == 0 &&
+                    strcmp(past->file, file_of(denial)) == 0)
                         break;
         }
         return i;
@@ -45,7 +59,7 @@ static unsigned make_room(DenialHistory *history) {
                 history->past = g_new(PastDenial, DENIAL_HISTORY_SIZE);
         if (history->n_past < DENIAL_HISTORY_SIZE)
                 return history->n_past++;
-        g_free(history->past[DENIAL_HISTORY_SIZE - 1].rule);
+        clear_past(&history->past[DENIAL_HISTORY_SIZE - 1]);
         return DENIAL_HISTORY_SIZE - 1;
 }
 
@@ -63,7 +77,9 @@ void denial_history_add(DenialHistory *history, const Denial *denial) {
                 history->past[i] =
                         (PastDenial){ .layer = denial->layer,
                                       .message_type = constant_type(denial->message_type),
-                                      .rule = g_strdup(rule) };
+                                      .rule = g_strdup(rule),
+                                      .file = g_strdup(file_of(denial)),
+                                      .line = line_of(denial) };
         }
         newest = history->past[i];
         newest.count++;
@@ -72,15 +88,18 @@ void denial_history_add(DenialHistory *history, const Denial *denial) {
 }
 
 void denial_history_write(const DenialHistory *history, Writer *writer) {
-        size_t mark = writer_open_array(writer, "(ssst)");
+        size_t mark = writer_open_array(writer, "(ssssut)");
 
         for (unsigned i = 0; i < history->n_past; i++) {
                 const PastDenial *past = &history->past[i];
+                g_autofree char *file = g_utf8_make_valid(past->file, -1);
 
-                writer_open_struct(writer, "(ssst)");
+                writer_open_struct(writer, "(ssssut)");
                 writer_add_string(writer, policy_layer_name(past->layer));
                 writer_add_string(writer, past->message_type);
                 writer_add_string(writer, past->rule);
+                writer_add_string(writer, file);
+                writer_add_u32(writer, past->line);
                 writer_add_u64(writer, past->count);
                 writer_close_struct(writer);
         }

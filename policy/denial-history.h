@@ -16,7 +16,8 @@
 typedef struct PastDenial {
         PolicyLayer layer;
         const char *message_type; /* constant */
-        char *rule;               /* owned; never NULL */
+        char *rule, *file;        /* owned; never NULL */
+        unsigned line;            /* of file; 0 without one */
         uint64_t count;
 } PastDenial;
 
@@ -34,7 +35,7 @@ void denial_history_clear(DenialHistory *history);
 void denial_history_add(DenialHistory *history, const Denial *denial);
 
 /**
- * denial_history_write() - appends `a(ssst)`: layer, message type, rule, count; the newest
- * first
+ * denial_history_write() - appends `a(ssssut)`: layer, message type, rule, its file and line,
+ * count; the newest first
  */
 void denial_history_write(const DenialHistory *history, Writer *writer);

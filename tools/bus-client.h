@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #define CONTAINERS_INTERFACE "org.freedesktop.DBus.Containers1"
+#define STATS_INTERFACE "org.freedesktop.DBus.Debug.Stats"
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
 #define ERROR_NO_OWNER "org.freedesktop.DBus.Error.NameHasNoOwner"

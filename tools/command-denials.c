@@ -86,8 +86,12 @@ static void view_add_past(View *view, const ServerInfo *info) {
         for (gsize i = past ? g_variant_n_children(past) : 0; i-- > 0;) {
                 Row row = { .container = server_info_get_label(info) };
 
-                g_variant_get_child(past, i, "(ssst)", &row.layer, &row.message, &row.what,
-                                    &row.count);
+                const char *rule, *file;
+                guint32 line;
+
+                g_variant_get_child(past, i, "(ss&s&sut)", &row.layer, &row.message, &rule, &file,
+                                    &line, &row.count);
+                row.what = denial_rule_with_place(rule, file, line);
                 view_add(view, &row);
         }
 }
@@ -142,7 +146,7 @@ static Row row_of(const DenialRecord *record) {
                                              strrchr(record->server, '/') + 1),
                 .layer = g_strdup(record->layer ? record->layer : ""),
                 .message = g_strdup(record->message_type ? record->message_type : ""),
-                .what = g_strdup(record->rule ? record->rule : ""),
+                .what = denial_rule_with_place(record->rule, record->file, record->line),
                 .count = 1,
         };
 }

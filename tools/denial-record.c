@@ -52,11 +52,17 @@ void denial_record_clear(DenialRecord *record) {
         g_clear_pointer(&record->server, g_free);
 }
 
+char *denial_rule_with_place(const char *rule, const char *file, guint32 line) {
+        if (!rule)
+                rule = "";
+        if (!file || !*file)
+                return g_strdup(rule);
+        return g_strdup_printf("%s%s(%s:%u)", rule, *rule ? " " : "", file, line);
+}
+
 char *denial_record_describe(const DenialRecord *record) {
-        if (record->rule && record->file)
-                return g_strdup_printf("%s (%s:%u)", record->rule, record->file, record->line);
         if (record->rule)
-                return g_strdup(record->rule);
+                return denial_rule_with_place(record->rule, record->file, record->line);
         return g_strdup_printf("%s%s%s, which no rule can allow",
                                record->interface ? record->interface : "",
                                record->interface && record->member ? "." : "",

@@ -27,6 +27,12 @@ void denial_record_clear(DenialRecord *record);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DenialRecord, denial_record_clear)
 
 /**
+ * denial_rule_with_place() - "RULE (FILE:LINE)", or what there is of it; newly allocated
+ * @rule, @file: NULL or empty: none
+ */
+char *denial_rule_with_place(const char *rule, const char *file, guint32 line);
+
+/**
  * denial_record_describe() - what has to be changed so that it is not denied, as one line: the
  * missing rule, or the denying one with its place; newly allocated
  */

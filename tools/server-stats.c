@@ -4,8 +4,6 @@
 
 #include "tools/bus-client.h"
 
-#define STATS_INTERFACE "org.freedesktop.DBus.Debug.Stats"
-
 static GVariant *load(GDBusConnection *connection, const char *path, GError **error) {
         g_autoptr(GVariant) reply =
                 bus_client_call_interface(connection, STATS_INTERFACE, "GetContainerStats",
@@ -51,6 +49,6 @@ bool server_stats_load(GDBusConnection *connection, const char *path, ServerStat
 GVariant *server_stats_load_denials(GDBusConnection *connection, const char *path) {
         g_autoptr(GVariant) keys = load(connection, path, NULL);
 
-        return keys ? g_variant_lookup_value(keys, "RecentDenials", G_VARIANT_TYPE("a(ssst)"))
+        return keys ? g_variant_lookup_value(keys, "RecentDenials", G_VARIANT_TYPE("a(ssssut)"))
                     : NULL;
 }

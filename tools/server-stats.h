@@ -18,7 +18,7 @@ bool server_stats_load(GDBusConnection *connection, const char *path, ServerStat
                        GError **error);
 
 /**
- * server_stats_load_denials() - its last denials, a(ssst), the newest first
+ * server_stats_load_denials() - its last denials, a(ssssut), the newest first
  *
  * Return: caller owns it; NULL where the bus does not tell.
  */

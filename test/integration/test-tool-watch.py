@@ -66,8 +66,8 @@ def recent(t):
         t.failed(contained.bus('RequestName', 'su', name, 0), 'AccessDenied')
     stats = stats_of(t, manager, server.path)
     t.equal(stats['Denials'], 3, 'number')
-    t.equal(stats['RecentDenials'], [('container', 'own', 'own com.example.A', 2),
-                                     ('container', 'own', 'own com.example.B', 1)], 'denials')
+    t.equal(stats['RecentDenials'], [('container', 'own', 'own com.example.A', '', 0, 2),
+                                     ('container', 'own', 'own com.example.B', '', 0, 1)], 'denials')
 
 
 def learned(t, env, *command, args=()):
@@ -308,6 +308,39 @@ def monitor(t):
     contained, elsewhere = server.connect(), other.connect()
     process, output = start_monitor(t, env, server.path)
     for path, verdict in (('/x', 'verdict=allowed'),
+@test('tool/denials: file and line of XML rules')
+def denials_xml(t):
+    bus, env = world(t, extra='  <policy context="mandatory">\n'
+                              '    <deny send_interface="com.example.Forbidden"/>\n'
+                              '    <deny send_interface="com.example.Forbidden" send_path="/second"/>\n'
+                              '    <deny own="com.example.Never"/>\n  </policy>\n')
+    service = t.connect(bus)
+    service.own(SERVICE)
+    contained = Server(t, bus, [rule(CALL, SERVICE), rule(OWN, '')]).connect()
+    with open(bus.config, encoding='utf-8') as stream:
+        lines = stream.read().splitlines()
+    lines = {rule: 1 + next(i for i, line in enumerate(lines) if f'<{rule}/>' in line)
+             for rule in ('deny send_interface="com.example.Forbidden"',
+                          'deny own="com.example.Never"')}
+
+    def deny():
+        contained.call(SERVICE, '/x', 'com.example.Forbidden', 'M')
+        contained.bus('RequestName', 'su', 'com.example.Never', 0)
+
+    deny()
+    out, _ = tool(t, env, 'denials')
+    for denying, line in lines.items():
+        t.contains(out, f'{denying} ({bus.config}:{line})', 'table')
+    process = t.spawn([CONTAINER_TOOL, 'denials', '--follow'], env=env)
+    t.contains(harness.read_line(process.stderr.fileno(), 20), 'waiting', 'message')
+    deny()
+    for denying, line in lines.items():
+        t.equal(harness.read_line(process.stdout.fileno(), 20).split('\t')[3:],
+                [f'{denying} ({bus.config}:{line})', '2'], 'what comes is the same row')
+    process.send_signal(signal.SIGINT)
+    t.equal(process.wait(20), 0, 'status')
+
+
                           ('/y', f'verdict=denied layer=container rule="call {SERVICE} a.b.M @/y"')):
         elsewhere.bus('GetId')
         serial = contained.send(rawbus.call(SERVICE, path, 'a.b', 'M', 'sa{sv}', 'evil\x1b[2J',

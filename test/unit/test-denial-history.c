@@ -35,6 +35,34 @@ static void test_counts(void) {
         denial_history_clear(&history);
 }
 
+/* The same words at two places are two rules. */
+static void test_places(void) {
+        static const struct {
+                const char *file;
+                unsigned line;
+        } places[] = {
+                { "/a.conf", 1 }, { "/a.conf", 2 }, { "/b.conf", 1 }, { NULL, 0 }, { "/a.conf", 1 }
+        };
+        DenialHistory history = { 0 };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
+                const Denial denial = { .layer = POLICY_LAYER_XML,
+                                        .message_type = "own",
+                                        .rule = "deny own=\"a.b\"",
+                                        .file = places[i].file,
+                                        .has_line = places[i].file != NULL,
+                                        .line = places[i].line };
+
+                denial_history_add(&history, &denial);
+        }
+        g_assert_cmpuint(history.n_past, ==, 4);
+        assert_past(&history, 0, "deny own=\"a.b\"", 2);
+        g_assert_cmpstr(history.past[0].file, ==, "/a.conf");
+        g_assert_cmpuint(history.past[0].line, ==, 1);
+        g_assert_cmpstr(history.past[1].file, ==, "");
+        denial_history_clear(&history);
+}
+
 static void test_bounds(void) {
         g_autofree char *longest = g_strnfill(DENIAL_HISTORY_MAX_RULE, 'x');
         g_autofree char *longer = g_strnfill(DENIAL_HISTORY_MAX_RULE + 1, 'x');
@@ -60,6 +88,7 @@ static void test_bounds(void) {
 int main(int argc, char *argv[]) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/policy/denial-history/counts", test_counts);
+        g_test_add_func("/policy/denial-history/places", test_places);
         g_test_add_func("/policy/denial-history/bounds", test_bounds);
         return g_test_run();
 }
