@@ -54,6 +54,9 @@ typedef struct BusHooks {
         /* the ReloadConfig @call: the configuration is to be read again; @caller is answered, and
          * goes on, when that is done */
         void (*reload)(Bus *bus, Connection *caller, const MessageView *call);
+        /* a broadcast that is watched (delivery_watchers) has reached a contained receiver */
+        void (*delivered)(Bus *bus, const Connection *sender, const Connection *receiver,
+                          const Message *message);
         /* a contained observer asks for a name: whether it may know it (true when uncontained) */
         bool (*sees_name)(Bus *bus, Connection *observer, WireString name);
 } BusHooks;
@@ -75,6 +78,7 @@ struct Bus {
         LoopWork busy_work; /* reads on in the busy ones */
         ListNode gone;      /* Connection.all: closed, to be freed at the end of the turn */
         ListNode monitors;  /* Connection.monitor */
+        ListNode delivery_watchers; /* Connection.deliveries */
         struct Trip *uncaptured; /* borrowed; bus/router: what they get with the next message */
         unsigned n_completed, n_incomplete; /* connections after and before Hello */
         ListNode acceptors;                 /* Acceptor.all, bus/acceptor.c */

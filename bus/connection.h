@@ -49,6 +49,7 @@ struct Connection {
         Instance *instance;     /* ref; NULL: uncontained */
         ListNode of_instance;   /* in instance->connections */
         ListNode sees, seen_by; /* bus/sightings */
+        ListNode deliveries;    /* in Bus.delivery_watchers */
         LogRate denial_rate;
         struct OwnerRequest *owner_request; /* owned by bus/owner-check; NULL: it waits for none */
         void *activation_data; /* owned by bus/activation: pending activations that it waits for */

@@ -16,6 +16,7 @@
 #include "bus/activation.h"
 #include "bus/connection.h"
 #include "bus/containers-host.h"
+#include "bus/deliveries.h"
 #include "bus/denials.h"
 #include "bus/driver-announce.h"
 #include "bus/driver-tables.h"
@@ -61,6 +62,7 @@ static void connection_gone(Bus *bus, Connection *connection) {
         activation_connection_gone(bus->activation, connection);
         owner_check_connection_gone(bus->owner_check, connection);
         sightings_forget(connection);
+        deliveries_forget(connection);
         /* a manager that becomes a monitor is still there */
         if (connection->state == CONNECTION_CLOSED && !connection_is_contained(connection))
                 registry_manager_gone(bus->registry, connection);
@@ -205,6 +207,7 @@ static void set_timeouts(Bus *bus) {
 
 static void init_lists(Bus *bus) {
         list_init(&bus->all);
+        list_init(&bus->delivery_watchers);
         list_init(&bus->touched);
         list_init(&bus->busy);
         list_init(&bus->paused);
@@ -235,6 +238,7 @@ static void init_hooks(Bus *bus) {
                                  .denied = denials_report,
                                  .connect_denied = denials_report_connect,
                                  .reload = request_reload,
+                                 .delivered = deliveries_report,
                                  .sees_name = containers_host_sees_name };
 }
 

@@ -8,7 +8,9 @@
  */
 #include "bus/driver-stats.h"
 
+#include "bus/deliveries.h"
 #include "bus/driver.h"
+#include "bus/grant-list.h"
 #include "containers/registry.h"
 
 #define CLAMP_U32(value) ((uint32_t)MIN((uint64_t)(value), UINT32_MAX))
@@ -124,11 +126,9 @@ static void add_quota(Writer *reply, const Quota *quota) {
         add(reply, "PeakOutgoingBytes", quota->peak[QUOTA_OUTGOING_BYTES]);
 }
 
-static bool get_container_stats(MethodCall *call, void *user) {
+static bool read_instance(MethodCall *call, const Bus *bus, const Instance **ret_instance) {
         const Instance *instance;
-        const Bus *bus = user;
         WireString path;
-        size_t mark;
 
         if (!reader_get_path(&call->body, &path))
                 return method_fail(call, ERROR_INVALID_ARGS, "An object path was expected");
@@ -136,12 +136,44 @@ static bool get_container_stats(MethodCall *call, void *user) {
         if (!instance)
                 return method_fail(call, ERROR_NOT_CONTAINER, "There is no container server %.*s",
                                    DRIVER_TEXT(path));
+        *ret_instance = instance;
+        return true;
+}
+
+static bool get_container_stats(MethodCall *call, void *user) {
+        const Instance *instance;
+        const Bus *bus = user;
+        size_t mark;
+
+        if (!read_instance(call, bus, &instance))
+                return false;
         mark = writer_open_array(call->reply, "{sv}");
         add(call->reply, "Connections", instance->n_connections);
         add_quota(call->reply, &instance->quota);
         add_traffic(call->reply, instance);
         add_denials(call->reply, instance, driver_caller(call));
         writer_close_array(call->reply, mark);
+        return true;
+}
+
+static bool get_container_grants(MethodCall *call, void *user) {
+        const Connection *caller = driver_caller(call);
+        const Instance *instance;
+        Bus *bus = user;
+
+        if (!read_instance(call, bus, &instance))
+                return false;
+        if (!instance_is_managed_by(instance, caller->identity->uid, bus->uid))
+                return method_fail(call, ERROR_ACCESS_DENIED,
+                                   "Only its creator's user and root may ask what services allow a "
+                                   "container");
+        grant_list_write(bus, instance, call->reply);
+        return true;
+}
+
+static bool watch_deliveries(MethodCall *call, void *user) {
+        (void)user;
+        deliveries_watch(driver_caller(call));
         return true;
 }
 
@@ -180,11 +212,19 @@ static const MethodEntry methods[] = {
         { "GetStats", "", "a{sv}", get_stats, METHOD_UNCONTAINED },
         { "GetConnectionStats", "s", "a{sv}", get_connection_stats, METHOD_UNCONTAINED },
         { "GetContainerStats", "o", "a{sv}", get_container_stats, METHOD_UNCONTAINED },
+        { "GetContainerGrants", "o", "a(usossu)", get_container_grants, METHOD_UNCONTAINED },
+        { "WatchDeliveries", "", "", watch_deliveries, METHOD_PRIVILEGED },
         { "GetAllMatchRules", "", "a{sas}", get_all_match_rules, METHOD_UNCONTAINED },
         { NULL, NULL, NULL, NULL, 0 },
 };
 
+static const SignalEntry signals[] = {
+        { "Delivered", "ossu" },
+        { NULL, NULL },
+};
+
 const MethodTable driver_stats_interface = {
-        .interface = "org.freedesktop.DBus.Debug.Stats",
+        .interface = DELIVERIES_INTERFACE,
         .methods = methods,
+        .signals = signals,
 };

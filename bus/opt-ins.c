@@ -54,19 +54,25 @@ static void report(const ServiceFile *file, const char *rule, const char *reason
         log_record_submit(record);
 }
 
-static void add_rule(NamedGrants *grants, const ServiceFile *file, const char *text) {
+/* What is done with the rules of service files. */
+typedef struct Visit {
+        OptInVisit rule;
+        void (*wrong)(const ServiceFile *file, const char *rule, const char *reason);
+        void *user;
+} Visit;
+
+static void visit_rule(const Visit *visit, const ServiceFile *file, const char *text) {
         g_auto(ContainerRule) rule = { 0 };
         g_autoptr(GError) error = NULL;
 
-        if (!container_rule_parse_nameless(text, &rule, &error) ||
-            !service_grants_check(&rule, &error)) {
-                report(file, text, error->message);
-                return;
-        }
-        named_grants_add(grants, file->name, &rule);
+        if (container_rule_parse_nameless(text, &rule, &error) &&
+            service_grants_check(&rule, &error))
+                visit->rule(file, &rule, visit->user);
+        else if (visit->wrong)
+                visit->wrong(file, text, error->message);
 }
 
-static void add_file(const ServiceFile *file, void *user) {
+static void visit_file(const ServiceFile *file, void *user) {
         g_auto(GStrv) rules = NULL;
 
         if (!file->containers_allow)
@@ -75,15 +81,26 @@ static void add_file(const ServiceFile *file, void *user) {
         /* A list may end in a semicolon, and be of several lines' worth of space. */
         for (char **rule = rules; *rule; rule++)
                 if (g_strstrip(*rule)[0] != '\0')
-                        add_rule(user, file, *rule);
+                        visit_rule(user, file, *rule);
+}
+
+void opt_ins_foreach(Activation *activation, OptInVisit visit, void *user) {
+        Visit all = { .rule = visit, .user = user };
+
+        activation_foreach_file(activation, visit_file, &all);
+}
+
+static void add_rule(const ServiceFile *file, const ContainerRule *rule, void *user) {
+        named_grants_add(user, file->name, rule);
 }
 
 void opt_ins_refresh(OptIns *opt_ins, Activation *activation) {
         if (opt_ins->is_loaded && opt_ins->generation == activation_get_generation(activation))
                 return;
         NamedGrants *grants = named_grants_new();
+        Visit all = { .rule = add_rule, .wrong = report, .user = grants };
 
-        activation_foreach_file(activation, add_file, grants);
+        activation_foreach_file(activation, visit_file, &all);
         /* Looking at the files may have read them once more. */
         opt_ins->generation = activation_get_generation(activation);
         opt_ins->is_loaded = true;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bus/bus.h"
+#include "bus/service-file.h"
 #include "policy/service-grants.h"
 
 typedef struct OptIns OptIns;
@@ -22,6 +23,13 @@ void opt_ins_free(OptIns *opt_ins);
  * file hold, and the service can be started as any other. One comparison when nothing has changed.
  */
 void opt_ins_refresh(OptIns *opt_ins, Activation *activation);
+
+/**
+ * opt_ins_foreach() - calls @visit for each rule of all service files, without a record of those
+ * that are none
+ */
+typedef void (*OptInVisit)(const ServiceFile *file, const ContainerRule *rule, void *user);
+void opt_ins_foreach(Activation *activation, OptInVisit visit, void *user);
 
 /**
  * opt_ins_get_told() - what was in force when containers last heard of services, which may not be

@@ -165,6 +165,14 @@ static void capture_refusal(Trip *trip, Outcome outcome) {
                       text);
 }
 
+static void note_delivery(Trip *trip, const Connection *receiver) {
+        Bus *bus = trip->bus;
+
+        if (G_UNLIKELY(!list_is_empty(&bus->delivery_watchers)) &&
+            connection_is_contained(receiver))
+                bus->hooks.delivered(bus, trip->sender, receiver, trip->message);
+}
+
 static void send_copy(Trip *trip, Connection *receiver) {
         PolicyQuery query = { .receiver = &receiver->subject };
 
@@ -183,8 +191,8 @@ static void send_copy(Trip *trip, Connection *receiver) {
         /* a receiver whose queue is full loses broadcasts, nobody else does */
         if (trip->message->view.destination.data)
                 show_to(trip, receiver);
-        else
-                (void)send_to(trip, receiver);
+        else if (send_to(trip, receiver))
+                note_delivery(trip, receiver);
 }
 
 static void found_receiver(MatchOwner *owner, void *user) {

@@ -212,6 +212,15 @@ bool service_grants_allow(const ServiceGrants *grants, uint64_t container,
                set_allows(find_set(grants, container), query);
 }
 
+void service_grants_foreach(const ServiceGrants *grants, uint64_t container,
+                            void (*visit)(const ContainerRule *rule, void *user), void *user) {
+        const GrantSet *sets[] = { find_set(grants, GRANTS_FOR_ALL), find_set(grants, container) };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(sets); i++)
+                for (guint j = 0; sets[i] && j < sets[i]->rules->len; j++)
+                        visit(sets[i]->rules->pdata[j], user);
+}
+
 bool service_grants_see(const ServiceGrants *grants, uint64_t container) {
         return find_set(grants, GRANTS_FOR_ALL) || find_set(grants, container);
 }

@@ -74,6 +74,13 @@ void service_grants_withdraw(ServiceGrants *grants, uint64_t container);
 bool service_grants_allow(const ServiceGrants *grants, uint64_t container,
                           const ContainerRuleQuery *query);
 
+/**
+ * service_grants_foreach() - calls @visit for each rule that holds for @container, those for all
+ * among them. NULL @grants: none
+ */
+void service_grants_foreach(const ServiceGrants *grants, uint64_t container,
+                            void (*visit)(const ContainerRule *rule, void *user), void *user);
+
 /** service_grants_see() - whether anything at all was granted to @container */
 bool service_grants_see(const ServiceGrants *grants, uint64_t container);
 

@@ -113,6 +113,25 @@ GVariant *bus_client_call_interface(GDBusConnection *connection, const char *int
                                            G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
 }
 
+char *bus_client_find_module(GDBusConnection *connection) {
+        static const char *const modules[] = { "AppArmor", "SELinux" };
+        g_autoptr(GVariant) reply = NULL, value = NULL;
+        g_autofree const char **features = NULL;
+
+        reply = bus_client_call_interface(connection, "org.freedesktop.DBus.Properties", "Get",
+                                          g_variant_new("(ss)", BUS_NAME, "Features"), "(v)", NULL);
+        if (!reply)
+                return NULL;
+        g_variant_get(reply, "(v)", &value);
+        if (!g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY))
+                return NULL;
+        features = g_variant_get_strv(value, NULL);
+        for (size_t i = 0; i < G_N_ELEMENTS(modules); i++)
+                if (g_strv_contains(features, modules[i]))
+                        return g_strdup(modules[i]);
+        return NULL;
+}
+
 bool bus_client_error_is(const GError *error, const char *name) {
         g_autofree char *remote = g_dbus_error_get_remote_error(error);
 

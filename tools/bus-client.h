@@ -94,6 +94,12 @@ GVariant *bus_client_call_interface(GDBusConnection *connection, const char *int
                                     const char *member, GVariant *arguments,
                                     const char *reply_type, GError **error);
 
+/**
+ * bus_client_find_module() - the security module that mediates on the bus, "AppArmor" or "SELinux";
+ * newly allocated, NULL: none does
+ */
+char *bus_client_find_module(GDBusConnection *connection);
+
 /** bus_client_error_is() - whether @error is the D-Bus error of this name */
 bool bus_client_error_is(const GError *error, const char *name);
 

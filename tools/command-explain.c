@@ -119,6 +119,27 @@ static void imagine_end(const char *name, SceneEnd *end) {
                 g_ptr_array_add(end->names, g_strdup(name));
 }
 
+/* The end that a question is about; what nobody has sends no signals, but somebody may. */
+static void load_other(GDBusConnection *connection, const Question *question, const char *server,
+                       SceneEnd *end) {
+        load_end(connection, question->name, server, end);
+        if (!end->unique && question->kind == QUESTION_RECEIVE)
+                imagine_end(question->name, end);
+        else if (!end->unique && question->name[0] != ':')
+                g_ptr_array_add(end->names, g_strdup(question->name));
+}
+
+/* Return: @grants; NULL, with a message, when the bus does not tell. */
+static const RuleList *load_grants(GDBusConnection *connection, const char *server,
+                                   RuleList *grants) {
+        g_autoptr(GError) error = NULL;
+
+        if (server_info_load_grants(connection, server, grants, &error))
+                return grants;
+        (void)command_fail("what services allow by themselves is not known", error);
+        return NULL;
+}
+
 static void print_rule(const Explanation *explanation) {
         g_autofree char *text = NULL;
 
@@ -127,10 +148,13 @@ static void print_rule(const Explanation *explanation) {
                 return;
         }
         text = container_rule_to_text(&explanation->by->rule);
-        g_print("  container: %s (%s)\n", text, explanation->by->source);
+        g_print("  container: %s%s (%s)\n",
+                explanation->by_service ? "the service allows it by itself: " : "", text,
+                explanation->by->source);
 }
 
-static void print_denial(const Question *question, const Explanation *explanation) {
+static void print_denial(const Scene *scene, const Question *question,
+                         const Explanation *explanation) {
         bool by_container = strcmp(explanation->layer, "container") == 0;
 
         g_print("denied by %s\n", explanation->layer);
@@ -147,8 +171,15 @@ static void print_denial(const Question *question, const Explanation *explanatio
                 g_print("  %s: no rule allows it\n", explanation->layer);
         if (explanation->is_hidden)
                 g_print("  the program is told that nobody has this name\n");
-        if (by_container && question_is_message(question))
+        if (by_container && !scene->grants && question->kind != QUESTION_OWN)
                 g_print("  not asked: what the service allows containers by itself\n");
+}
+
+static void print_xml(const Scene *scene, const char *config) {
+        if (scene->policy)
+                g_print("  xml: allowed by %s\n", config);
+        else
+                g_print("  xml: not asked; give the bus's configuration with --config FILE\n");
 }
 
 static int answer(const Scene *scene, const Question *question, const char *config) {
@@ -156,18 +187,17 @@ static int answer(const Scene *scene, const Question *question, const char *conf
 
         explanation_make(scene, question, &explanation);
         if (!explanation.allowed) {
-                print_denial(question, &explanation);
-                return ANSWER_DENIED;
+                print_denial(scene, question, &explanation);
+        } else {
+                g_print("allowed\n");
+                print_rule(&explanation);
+                print_xml(scene, config);
         }
-        g_print("allowed\n");
-        print_rule(&explanation);
-        if (scene->policy)
-                g_print("  xml: allowed by %s\n"
-                        "  apparmor, selinux: not asked; they log what they deny\n",
-                        config);
-        else
-                g_print("  xml: not asked; give the bus's configuration with --config FILE\n");
-        return ANSWER_ALLOWED;
+        if (scene->module)
+                g_print("  %s: mediates on this bus, and its verdict is not included; it logs what "
+                        "it denies\n",
+                        scene->module);
+        return explanation.allowed ? ANSWER_ALLOWED : ANSWER_DENIED;
 }
 
 /* @found: the file of the bus that was asked, NULL if it is not known */
@@ -207,9 +237,9 @@ static int about_rules(const ExplainOptions *options, const AppAccess *access, c
 
 static int about_server(const ExplainOptions *options, char **words) {
         g_autoptr(GDBusConnection) connection = NULL;
-        g_autoptr(RuleList) rules = rule_list_new();
+        g_autoptr(RuleList) rules = rule_list_new(), grants = rule_list_new();
         g_auto(Question) question = { 0 };
-        g_autofree char *config = NULL, *uid = NULL;
+        g_autofree char *config = NULL, *uid = NULL, *module = NULL;
         g_auto(ServerInfo) info = { 0 };
         g_auto(SceneEnd) other = { 0 };
         g_autoptr(GError) error = NULL;
@@ -227,15 +257,13 @@ static int about_server(const ExplainOptions *options, char **words) {
                 (void)command_fail(connection ? words[0] : "", error);
                 return ANSWER_NONE;
         }
-        load_end(connection, question.name, info.path, &other);
-        if (!other.unique && question.kind == QUESTION_RECEIVE)
-                imagine_end(question.name, &other);
-        else if (!other.unique && question.name[0] != ':')
-                g_ptr_array_add(other.names, g_strdup(question.name));
+        load_other(connection, &question, info.path, &other);
         uid = server_info_get_uid(&info);
         scene.uid = (uid_t)g_ascii_strtoull(uid, NULL, 10);
         scene.other = other;
         config = bus_config_find(connection);
+        scene.module = module = bus_client_find_module(connection);
+        scene.grants = load_grants(connection, info.path, grants);
         return answer_with_config(options, config, &scene, &question);
 }
 

@@ -25,10 +25,21 @@ static const struct {
         { CONTAINER_RULE_SEE, "label=\"see\", style=dotted" },
 };
 
+/* What a service allows by itself, in colour: no manager has decided it. */
+static const struct {
+        uint32_t verb;
+        const char *attributes;
+} opt_ins[] = {
+        { CONTAINER_RULE_CALL, "label=\"call, opted in\", color=blue" },
+        { CONTAINER_RULE_RECEIVE,
+          "label=\"receive, opted in\", color=blue, dir=back, style=dashed" },
+};
+
 typedef struct Graph {
         GString *text;     /* owned */
         NameMap *names;    /* borrowed */
         GHashTable *drawn; /* owned; names that are in it, borrowed or owned by names_of_rules */
+        bool has_told;     /* that opt-ins cannot be drawn */
         GPtrArray *all; /* owned; of char *, owned: names that there are, or that rules speak of */
 } Graph;
 
@@ -81,6 +92,51 @@ static void add_edges(Graph *graph, const ServerInfo *info, const RuleList *list
         }
 }
 
+/* To each name of the service, or to its connection if it has none. */
+static void add_opt_in(Graph *graph, const ServerInfo *info, const char *service,
+                       const char *attributes) {
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        g_autofree char *from = quote(info->path);
+
+        if (g_strcmp0(name_map_get_container(graph->names, service), info->path) == 0)
+                return;
+        for (guint i = 0; i < graph->all->len; i++) {
+                char *name = graph->all->pdata[i];
+
+                if (strcmp(name, service) == 0 ||
+                    g_strcmp0(name_map_get_owner(graph->names, name), service) == 0)
+                        g_ptr_array_add(names, name);
+        }
+        if (names->len == 0) {
+                g_ptr_array_add(names, g_strdup(service));
+                g_ptr_array_add(graph->all, names->pdata[0]);
+        }
+        for (guint i = 0; i < names->len; i++) {
+                g_autofree char *to = quote(names->pdata[i]);
+
+                g_hash_table_add(graph->drawn, names->pdata[i]);
+                g_string_append_printf(graph->text, "        %s -> %s [%s];\n", from, to,
+                                       attributes);
+        }
+}
+
+/* One edge for each service and verb, however many objects it is about. */
+static void add_opt_ins(Graph *graph, const ServerInfo *info, const RuleList *grants) {
+        const GPtrArray *rules = rule_list_get(grants);
+
+        for (size_t way = 0; way < G_N_ELEMENTS(opt_ins); way++) {
+                g_autoptr(GHashTable) done = g_hash_table_new(g_str_hash, g_str_equal);
+
+                for (guint i = 0; i < rules->len; i++) {
+                        const ContainerRule *rule = &((const SourcedRule *)rules->pdata[i])->rule;
+
+                        if ((rule->flags & opt_ins[way].verb) &&
+                            g_hash_table_add(done, rule->bus_name))
+                                add_opt_in(graph, info, rule->bus_name, opt_ins[way].attributes);
+                }
+        }
+}
+
 /* Names that exact rules are about belong into the picture also while nobody has them. */
 static void add_names_of(Graph *graph, const RuleList *list) {
         const GPtrArray *rules = rule_list_get(list);
@@ -96,10 +152,11 @@ static void add_names_of(Graph *graph, const RuleList *list) {
         }
 }
 
+/* A unique name comes from the bus, which has just told that somebody has it. */
 static bool is_owned(const Graph *graph, const char *name) {
         g_autoptr(GPtrArray) owned = name_map_get_names(graph->names);
 
-        return g_ptr_array_find_with_equal_func(owned, name, g_str_equal, NULL);
+        return name[0] == ':' || g_ptr_array_find_with_equal_func(owned, name, g_str_equal, NULL);
 }
 
 /* The container with the names that its connections have, in one frame. */
@@ -140,6 +197,19 @@ static void list_free(void *list) {
         rule_list_free(list);
 }
 
+/* Not everybody may ask for them, and one container may have gone. */
+static void load_opt_ins(GDBusConnection *connection, Graph *graph, const ServerInfo *info) {
+        g_autoptr(RuleList) grants = rule_list_new();
+        g_autoptr(GError) error = NULL;
+
+        if (server_info_load_grants(connection, info->path, grants, &error)) {
+                add_opt_ins(graph, info, grants);
+        } else if (!graph->has_told && !bus_client_error_is(error, ERROR_NOT_CONTAINER)) {
+                graph->has_told = true;
+                (void)command_fail("what services allow by themselves is not drawn", error);
+        }
+}
+
 static bool draw(GDBusConnection *connection, Graph *graph, GError **error) {
         g_autoptr(GPtrArray) lists = g_ptr_array_new_with_free_func(list_free);
         g_autoptr(GPtrArray) servers = server_info_list(connection, error);
@@ -162,6 +232,8 @@ static bool draw(GDBusConnection *connection, Graph *graph, GError **error) {
         g_string_append(graph->text, "digraph containers {\n        rankdir=LR;\n");
         for (guint i = 0; i < servers->len; i++)
                 add_edges(graph, servers->pdata[i], lists->pdata[i]);
+        for (guint i = 0; i < servers->len; i++)
+                load_opt_ins(connection, graph, servers->pdata[i]);
         for (guint i = 0; i < servers->len; i++)
                 add_container(graph, servers->pdata[i]);
         add_outside(graph);

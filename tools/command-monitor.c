@@ -2,8 +2,8 @@
 /*
  * dbus-container monitor: the messages of containers as they come, each with what became of it.
  *
- * The bus shows a message to monitors before it is known what becomes of it, and the signal
- * Denied right behind it, in the same breath. So each message is held until the next one comes,
+ * The bus shows a message to monitors before it is known what becomes of it, and the signals
+ * Denied and Delivered right behind it, in the same breath. So each message is held until the next one comes,
  * or none does for a moment.
  */
 #include "tools/command-line.h"
@@ -23,12 +23,13 @@
 typedef struct Held {
         GDBusMessage *message; /* ref; NULL: none */
         gint64 usec;
-        const char *container; /* borrowed from the map of names, for this moment */
-        GString *verdict;      /* owned */
+        char *container;  /* owned; object path; NULL: of none that is asked for, so far */
+        GString *verdict; /* owned */
 } Held;
 
 typedef struct Monitor {
         GDBusConnection *connection; /* owned; sees everything, says nothing */
+        char *asking;                /* owned; unique name of who is told of deliveries */
         char *only;                  /* owned; object path; NULL: all containers */
         NameMap *names;              /* owned */
         GMainLoop *loop;             /* owned */
@@ -43,30 +44,42 @@ typedef struct Arrival {
         gint64 usec;
 } Arrival;
 
+static void drop_held(Monitor *monitor) {
+        Held *held = &monitor->held;
+
+        g_clear_object(&held->message);
+        g_clear_pointer(&held->container, g_free);
+        if (held->verdict)
+                g_string_free(g_steal_pointer(&held->verdict), TRUE);
+        g_clear_handle_id(&monitor->hold_source, g_source_remove);
+}
+
 static void monitor_clear(Monitor *monitor) {
         g_clear_object(&monitor->connection);
+        g_clear_pointer(&monitor->asking, g_free);
         g_clear_pointer(&monitor->only, g_free);
         g_clear_pointer(&monitor->names, name_map_free);
         g_clear_pointer(&monitor->loop, g_main_loop_unref);
-        g_clear_object(&monitor->held.message);
+        drop_held(monitor);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Monitor, monitor_clear)
 
-static void release(Monitor *monitor) {
-        Held *held = &monitor->held;
+static void print_held(const Held *held) {
         g_autofree char *header = NULL, *body = NULL;
         const char *verdict;
 
-        if (!held->message)
-                return;
         header = message_text_header(held->message, held->usec);
         body = message_text_body(held->message);
-        verdict = held->verdict->len > 0 ? held->verdict->str : " verdict=allowed";
-        g_print("%s container=%s%s\n%s", header, strrchr(held->container, '/') + 1, verdict, body);
+        verdict = strstr(held->verdict->str, " verdict=") ? "" : " verdict=allowed";
+        g_print("%s container=%s%s%s\n%s", header, strrchr(held->container, '/') + 1, verdict,
+                held->verdict->str, body);
         fflush(stdout);
-        g_clear_object(&held->message);
-        g_string_free(g_steal_pointer(&held->verdict), TRUE);
-        g_clear_handle_id(&monitor->hold_source, g_source_remove);
+}
+
+static void release(Monitor *monitor) {
+        if (monitor->held.message && monitor->held.container)
+                print_held(&monitor->held);
+        drop_held(monitor);
 }
 
 static gboolean on_hold_end(void *user_data) {
@@ -95,8 +108,29 @@ static void take_verdict(Monitor *monitor, GVariant *parameters) {
         what = denial_record_describe(&record);
         g_string_append_printf(held->verdict, " verdict=%s layer=%s rule=\"%s\"",
                                record.is_reported ? "reported" : "denied", record.layer, what);
+        if (!held->container && record.server[1] != '\0' &&
+            (!monitor->only || strcmp(record.server, monitor->only) == 0))
+                held->container = g_strdup(record.server);
         if (record.receiver && !g_dbus_message_get_destination(held->message))
                 g_string_append_printf(held->verdict, " receiver=%s", record.receiver);
+}
+
+/* Delivered is about the broadcast before it. */
+static void take_delivery(Monitor *monitor, GVariant *parameters) {
+        Held *held = &monitor->held;
+        const char *server, *receiver, *sender;
+        guint32 serial;
+
+        if (!held->message || !g_variant_is_of_type(parameters, G_VARIANT_TYPE("(ossu)")))
+                return;
+        g_variant_get(parameters, "(&o&s&su)", &server, &receiver, &sender, &serial);
+        if (g_strcmp0(sender, g_dbus_message_get_sender(held->message)) != 0 ||
+            serial != g_dbus_message_get_serial(held->message) ||
+            (monitor->only && strcmp(server, monitor->only) != 0))
+                return;
+        if (!held->container)
+                held->container = g_strdup(server);
+        g_string_append_printf(held->verdict, " received-by=%s", receiver);
 }
 
 static void learn_names(Monitor *monitor, GDBusMessage *message) {
@@ -131,25 +165,43 @@ static const char *find_container(const Monitor *monitor, GDBusMessage *message)
         return NULL;
 }
 
+/* What the bus says about the message before; true: @message is no other one. */
+static bool take_remark(Monitor *monitor, GDBusMessage *message) {
+        GVariant *body = g_dbus_message_get_body(message);
+
+        if (is_from_bus(message, CONTAINERS_INTERFACE, "Denied") && body) {
+                take_verdict(monitor, body);
+                return true;
+        }
+        if (!is_from_bus(message, STATS_INTERFACE, "Delivered") || !body)
+                return false;
+        /* another watcher is told the same */
+        if (g_strcmp0(g_dbus_message_get_destination(message), monitor->asking) == 0)
+                take_delivery(monitor, body);
+        return true;
+}
+
+static bool is_broadcast(GDBusMessage *message) {
+        return g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_SIGNAL &&
+               !g_dbus_message_get_destination(message);
+}
+
 static gboolean on_arrival(void *user_data) {
         Arrival *arrival = user_data;
         Monitor *monitor = arrival->monitor;
         GDBusMessage *message = arrival->message;
         const char *container;
 
-        if (is_from_bus(message, CONTAINERS_INTERFACE, "Denied") &&
-            g_dbus_message_get_body(message)) {
-                take_verdict(monitor, g_dbus_message_get_body(message));
+        if (take_remark(monitor, message))
                 return G_SOURCE_REMOVE;
-        }
         release(monitor);
         learn_names(monitor, message);
         container = find_container(monitor, message);
-        if (!container)
+        if (!container && !is_broadcast(message))
                 return G_SOURCE_REMOVE;
         monitor->held = (Held){ .message = g_object_ref(message),
                                 .usec = arrival->usec,
-                                .container = container,
+                                .container = g_strdup(container),
                                 .verdict = g_string_new(NULL) };
         monitor->hold_source = g_timeout_add(HOLD_TIME, on_hold_end, monitor);
         return G_SOURCE_REMOVE;
@@ -194,6 +246,18 @@ static bool start_watching(Monitor *monitor, GError **error) {
         return reply != NULL;
 }
 
+/* A bus that does not tell is watched all the same. */
+static void ask_for_deliveries(Monitor *monitor, GDBusConnection *asking) {
+        g_autoptr(GVariant) reply = NULL;
+        g_autoptr(GError) error = NULL;
+
+        monitor->asking = g_strdup(g_dbus_connection_get_unique_name(asking));
+        reply = bus_client_call_interface(asking, STATS_INTERFACE, "WatchDeliveries", NULL, "()",
+                                          &error);
+        if (!reply)
+                (void)command_fail("broadcasts that containers receive are not shown", error);
+}
+
 static int watch(Monitor *monitor) {
         monitor->loop = command_loop_new(monitor->connection);
         g_printerr("dbus-container: watching %s\n",
@@ -215,7 +279,7 @@ int command_monitor(char **argv) {
 
         g_option_context_set_summary(
                 context, "Prints the messages that containers, or one of them, send, and those\n"
-                         "addressed to them, each with what became of it.");
+                         "that reach them, each with what became of it.");
         status = command_parse(context, &options, &arguments);
         if (status != 0)
                 return status;
@@ -231,6 +295,7 @@ int command_monitor(char **argv) {
         monitor.names = name_map_new();
         if (!start_watching(&monitor, &error))
                 return command_fail("only root and the user of the bus may watch", error);
+        ask_for_deliveries(&monitor, asking);
         /* what came meanwhile waits in the main context, and is newer */
         if (!name_map_load(monitor.names, asking, &error))
                 return command_fail("", error);

@@ -21,7 +21,8 @@
 typedef struct Cast {
         PolicySubject subject;
         NameSet set;
-        OwnedName *names; /* owned array; borrows text */
+        OwnedName *names;      /* owned array; borrows text */
+        ServiceGrants *grants; /* owned */
 } Cast;
 
 void scene_end_init(SceneEnd *end) {
@@ -70,8 +71,8 @@ static void cast_init(Cast *cast, const Scene *scene, const SceneEnd *end,
                 WireString name = wire_string(end->names->pdata[i]);
 
                 cast->names[i] = (OwnedName){ .name = name,
-                                                .hash = hash_bytes(name.data, name.length),
-                                                .primary = true };
+                                              .hash = hash_bytes(name.data, name.length),
+                                              .primary = true };
         }
         cast->set = (NameSet){ .unique = end->unique ? wire_string(end->unique) : (WireString){ 0 },
                                .names = cast->names,
@@ -86,7 +87,22 @@ static void cast_init(Cast *cast, const Scene *scene, const SceneEnd *end,
                         policy_get_snapshot(scene->policy, cast->subject.identity, false);
 }
 
+/* What the connection at the other end has granted. */
+static void cast_grant(Cast *cast, const GPtrArray *grants) {
+        for (guint i = 0; i < grants->len; i++) {
+                const ContainerRule *rule = &((const SourcedRule *)grants->pdata[i])->rule;
+
+                if (!wire_string_is(cast->set.unique, rule->bus_name))
+                        continue;
+                if (!cast->grants)
+                        cast->grants = service_grants_new(NULL);
+                service_grants_add(cast->grants, GRANTS_FOR_ALL, rule);
+        }
+        cast->subject.grants = cast->grants;
+}
+
 static void cast_clear(Cast *cast) {
+        g_clear_pointer(&cast->grants, service_grants_free);
         g_clear_pointer(&cast->subject.snapshot, policy_snapshot_unref);
         g_clear_pointer(&cast->subject.identity, identity_unref);
         g_clear_pointer(&cast->names, g_free);
@@ -160,9 +176,24 @@ static void decide(const Scene *scene, const Question *question, const PolicySub
         g_assert_not_reached();
 }
 
+/* Those of service files, which count for whoever has the name. */
+static NamedGrants *named_grants_of(const GPtrArray *grants) {
+        NamedGrants *named = named_grants_new();
+
+        for (guint i = 0; i < grants->len; i++) {
+                const ContainerRule *rule = &((const SourcedRule *)grants->pdata[i])->rule;
+
+                if (rule->bus_name[0] != ':')
+                        named_grants_add(named, rule->bus_name, rule);
+        }
+        return named;
+}
+
 /* The app with these rules, and the other end; then the question. */
 static void ask(const Scene *scene, const Question *question, ContainerPolicy *container,
                 PolicyVerdict *ret_verdict) {
+        const RuleList *given = scene->grants;
+        g_autoptr(NamedGrants) named = given ? named_grants_of(rule_list_get(given)) : NULL;
         g_auto(SceneEnd) app = { 0 };
         g_auto(Cast) cast_app = { 0 }, cast_other = { 0 };
         /* a message to somebody who does not run has no other end, what comes from him has */
@@ -176,32 +207,54 @@ static void ask(const Scene *scene, const Question *question, ContainerPolicy *c
         if (has_other)
                 cast_init(&cast_other, scene, &scene->other,
                           scene->other.is_inside ? container : NULL);
+        if (has_other && given)
+                cast_grant(&cast_other, rule_list_get(given));
+        (void)container_policy_set_named_grants(named);
         decide(scene, question, &cast_app.subject, has_other ? &cast_other.subject : NULL,
                ret_verdict);
+        (void)container_policy_set_named_grants(NULL);
 }
 
-/* The first rule that is enough alone; NULL: none is needed. */
-static const SourcedRule *find_rule(const Scene *scene, const Question *question) {
-        const Scene container_only = { .rules = scene->rules,
-                                       .uid = scene->uid,
-                                       .other = scene->other };
-        const GPtrArray *rules = rule_list_get(scene->rules);
-        g_autoptr(ContainerPolicy) nothing = container_policy_new(1, 0);
+/* Whether the container layer allows it with these rules, and nothing else. */
+static bool is_enough(const Scene *scene, const Question *question, const RuleList *rules,
+                      const RuleList *grants) {
+        const Scene container_only = { .grants = grants, .uid = scene->uid, .other = scene->other };
+        g_autoptr(ContainerPolicy) container = container_policy_new(1, 0);
+        const GPtrArray *array = rules ? rule_list_get(rules) : NULL;
         PolicyVerdict verdict;
 
-        ask(&container_only, question, nothing, &verdict);
-        if (verdict.allowed)
-                return NULL;
+        for (guint i = 0; array && i < array->len; i++)
+                container_policy_add_rule(container, &((const SourcedRule *)array->pdata[i])->rule);
+        ask(&container_only, question, container, &verdict);
+        return verdict.allowed;
+}
+
+/* The first rule that is enough alone; NULL: there is none. */
+static const SourcedRule *find_among(const Scene *scene, const Question *question,
+                                     const RuleList *list, bool are_grants) {
+        const GPtrArray *rules = rule_list_get(list);
+
         for (guint i = 0; i < rules->len; i++) {
                 const SourcedRule *sourced = rules->pdata[i];
-                g_autoptr(ContainerPolicy) alone = container_policy_new(1, 0);
+                g_autoptr(RuleList) alone = rule_list_new();
 
-                container_policy_add_rule(alone, &sourced->rule);
-                ask(&container_only, question, alone, &verdict);
-                if (verdict.allowed)
+                rule_list_add(alone, &sourced->rule, sourced->source);
+                if (are_grants ? is_enough(scene, question, NULL, alone)
+                               : is_enough(scene, question, alone, NULL))
                         return sourced;
         }
         return NULL;
+}
+
+/* Rules of the container come first, as with the bus. */
+static void find_rule(const Scene *scene, const Question *question, Explanation *explanation) {
+        if (is_enough(scene, question, NULL, NULL))
+                return;
+        explanation->by = find_among(scene, question, scene->rules, false);
+        if (explanation->by || !scene->grants)
+                return;
+        explanation->by = find_among(scene, question, scene->grants, true);
+        explanation->by_service = explanation->by != NULL;
 }
 
 /* The suggestion for a broadcast that is filtered, which the bus does not make. */
@@ -235,5 +288,5 @@ void explanation_make(const Scene *scene, const Question *question, Explanation 
         };
         if (!verdict.allowed && verdict.filtered && !verdict.rule)
                 ret_explanation->rule = missing_rule(scene, question);
-        ret_explanation->by = find_rule(scene, question);
+        find_rule(scene, question, ret_explanation);
 }

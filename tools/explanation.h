@@ -20,7 +20,9 @@ typedef struct SceneEnd {
 
 typedef struct Scene {
         const RuleList *rules; /* borrowed; of the container */
+        const RuleList *grants; /* borrowed; what services allow by themselves; NULL: not known */
         Policy *policy;        /* borrowed; XML rules; NULL: not to be asked */
+        const char *module;    /* borrowed; security module that mediates, and is not asked; NULL: none */
         uid_t uid;             /* that programs in the container have */
         SceneEnd other;
 } Scene;
@@ -38,6 +40,7 @@ typedef struct Explanation {
         unsigned line;
         const SourcedRule
                 *by; /* borrowed from the scene; the rule that allows; NULL: none needed */
+        bool by_service; /* which is one of the scene's grants */
 } Explanation;
 
 /** explanation_make() - asks the layers that the scene has */

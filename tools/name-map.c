@@ -89,6 +89,10 @@ const char *name_map_get_container(const NameMap *map, const char *name) {
         return name ? g_hash_table_lookup(map->containers, name) : NULL;
 }
 
+const char *name_map_get_owner(const NameMap *map, const char *name) {
+        return g_hash_table_lookup(map->owners, name);
+}
+
 static int compare_names(const void *a, const void *b) {
         return strcmp(*(const char *const *)a, *(const char *const *)b);
 }

@@ -25,6 +25,9 @@ void name_map_put_owner(NameMap *map, const char *name, const char *unique);
 /** name_map_get_container() - of who has @name; NULL: it is in none, or not known */
 const char *name_map_get_container(const NameMap *map, const char *name);
 
+/** name_map_get_owner() - unique name of who has a well-known @name; NULL: nobody, or not known */
+const char *name_map_get_owner(const NameMap *map, const char *name);
+
 /**
  * name_map_get_names() - all well-known names, in order; container of char *, caller frees the
  * array only

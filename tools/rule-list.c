@@ -122,14 +122,29 @@ void rule_list_add_variant(RuleList *list, GVariant *rules, const char *source) 
                 rule_list_add(list, &rule, source);
 }
 
+void rule_list_add_grants(RuleList *list, GVariant *grants) {
+        GVariantIter iter;
+        ContainerRule rule;
+        const char *file;
+        guint32 line;
+
+        g_variant_iter_init(&iter, grants);
+        while (g_variant_iter_next(&iter, "(u&s&o&s&su)", &rule.flags, &rule.bus_name,
+                                   &rule.object_path, &rule.interface, &file, &line)) {
+                g_autofree char *source =
+                        *file ? g_strdup_printf("%s:%u", file, line) : g_strdup("AllowContainers");
+
+                rule_list_add(list, &rule, source);
+        }
+}
+
 static int compare_rules(const void *a, const void *b) {
         const SourcedRule *const *left = a, *const *right = b;
         int order = strcmp((*left)->rule.bus_name, (*right)->rule.bus_name);
 
         if (order == 0)
                 order = strcmp((*left)->rule.interface, (*right)->rule.interface);
-        return order != 0 ? order
-                          : strcmp((*left)->rule.object_path, (*right)->rule.object_path);
+        return order != 0 ? order : strcmp((*left)->rule.object_path, (*right)->rule.object_path);
 }
 
 void rule_list_sort(RuleList *list) {

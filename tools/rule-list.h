@@ -46,6 +46,12 @@ bool rule_list_add_file(RuleList *list, const char *file, GError **error);
 /** rule_list_add_variant() - adds rules as the bus gives them, a(usos) */
 void rule_list_add_variant(RuleList *list, GVariant *rules, const char *source);
 
+/**
+ * rule_list_add_grants() - adds what services allow by themselves as the bus gives it, a(usossu), as
+ * rules for the service; the source is the service file, or AllowContainers
+ */
+void rule_list_add_grants(RuleList *list, GVariant *grants);
+
 /** rule_list_sort() - by name, interface and path */
 void rule_list_sort(RuleList *list);
 

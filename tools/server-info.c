@@ -161,3 +161,16 @@ bool server_info_load_rules(GDBusConnection *connection, const char *path, RuleL
         rule_list_add_variant(rules, array, path);
         return true;
 }
+
+bool server_info_load_grants(GDBusConnection *connection, const char *path, RuleList *grants,
+                             GError **error) {
+        g_autoptr(GVariant) array = NULL, reply = NULL;
+
+        reply = bus_client_call_interface(connection, STATS_INTERFACE, "GetContainerGrants",
+                                          g_variant_new("(o)", path), "(a(usossu))", error);
+        if (!reply)
+                return false;
+        array = g_variant_get_child_value(reply, 0);
+        rule_list_add_grants(grants, array);
+        return true;
+}

@@ -55,3 +55,10 @@ char *server_info_get_label(const ServerInfo *info);
  */
 bool server_info_load_rules(GDBusConnection *connection, const char *path, RuleList *rules,
                             GError **error);
+
+/**
+ * server_info_load_grants() - adds what services allow the server at @path by themselves to @grants,
+ * see rule_list_add_grants(); for those who may stop it
+ */
+bool server_info_load_grants(GDBusConnection *connection, const char *path, RuleList *grants,
+                             GError **error);

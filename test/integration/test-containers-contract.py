@@ -382,7 +382,8 @@ def forbidden_spellings(t):
                          'AllowContainers', 'WithdrawContainers', 'ListServers')),
             ('org.freedesktop.DBus.Monitoring', ('BecomeMonitor',)),
             ('org.freedesktop.DBus.Debug.Stats', ('GetStats', 'GetConnectionStats',
-                                                  'GetAllMatchRules')),
+                                                  'GetAllMatchRules', 'GetContainerStats',
+                                                  'GetContainerGrants', 'WatchDeliveries')),
             ('org.freedesktop.DBus.Verbose', ('EnableVerbose', 'DisableVerbose')),
             (rawbus.BUS, ('ReloadConfig', 'UpdateActivationEnvironment'))):
         for member in members:

@@ -326,14 +326,87 @@ def explain_server(t):
     out, _ = tool(t, env, 'explain', '--no-config', server.path, 'call', SERVICE,
                   'com.example.Forbidden.M', '@/x')
     t.contains(out, 'xml: not asked', 'without XML')
-    service.bus('AllowContainers', 'oa(uos)', '/', [(CALL, '/open', '')], interface=INTERFACE)
-    explained('call', SERVICE, 'a.b.M', '@/open', status=1, wanted='not asked: what the service')
     for path, status in (('/x', 0), ('/z', 0)):
         explained('receive', SERVICE, 'a.b.S', f'@{path}', status=status, wanted='com.example.Alias')
     tool(t, env, 'explain', server.path, 'see', 'com.example.Gone', status=1)
     tool(t, env, 'explain', '/nowhere', 'see', SERVICE, status=2)
     tool(t, env, 'explain', status=2)
     tool(t, env, 'explain', '--config', '/nonexistent', server.path, 'see', SERVICE, status=2)
+
+
+@test('tool/explain: what services allow by themselves, and what really happens')
+def explain_opt_ins(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    file = os.path.join(folder, 'com.example.Declared.service')
+    with open(file, 'w', encoding='utf-8') as out:
+        out.write('[D-BUS Service]\nName=com.example.Declared\nExec=/bin/false\n'
+                  'X-Containers-Allow=call a.b @/open/*;nonsense\n')
+    bus, env = world(t, servicedir=folder)
+    service, declared = t.connect(bus), t.connect(bus)
+    service.own(SERVICE)
+    service.own('com.example.Alias')
+    server, other = Server(t, bus, [rule(RECEIVE, SERVICE, path='/ruled')]), Server(t, bus, app='other')
+    for where, given in (('/', (CALL, '/open', 'a.b')), (server.path, (RECEIVE, '/signals', '')),
+                         (other.path, (CALL | RECEIVE, '/theirs', ''))):
+        t.returned(service.bus('AllowContainers', 'oa(uos)', where, [given], interface=INTERFACE))
+    contained = server.connect()
+    contained.add_match("interface='a.b'")
+    run_time, of_file = '(AllowContainers)', f'({file}:4)'
+
+    def explained(*question, status, wanted):
+        out, err = tool(t, env, 'explain', server.path, *question, status=status)
+        for text in (out.split()[0] == ('denied' if status else 'allowed'), wanted in out,
+                     err == '', 'not asked: what the service' not in out):
+            t.true(text, f'{question}: {out}{err}')
+
+    def asks(destination, path, status, wanted):
+        explained('call', destination, 'a.b.M', f'@{path}', status=status, wanted=wanted)
+        serial = contained.send(rawbus.call(destination, path, 'a.b', 'M'))
+        contained.sync()
+        answers = [m for m in contained.drain() if m.reply_serial == serial]
+        t.equal(len(answers), status, f'errors for {destination} {path}')
+
+    explained('start', 'com.example.Declared', status=0, wanted=of_file)
+    explained('call', 'com.example.Declared', 'a.b.M', '@/open/x', status=0, wanted=of_file)
+    explained('call', 'com.example.Declared', 'a.b.M', '@/x', status=1, wanted='this one would')
+    declared.own('com.example.Declared')
+    for destination, path, status, wanted in (
+            (SERVICE, '/open', 0, f'the service allows it by itself: call {service.unique} a.b @/open '
+                                  f'{run_time}'),
+            ('com.example.Alias', '/open', 0, run_time), (service.unique, '/open', 0, run_time),
+            (SERVICE, '/x', 1, f'call {SERVICE} a.b.M @/x'),
+            (SERVICE, '/theirs', 1, f'call {SERVICE} a.b.M @/theirs'),
+            (SERVICE, '/ruled', 1, f'call {SERVICE} a.b.M @/ruled'),
+            ('com.example.Declared', '/open/x', 0, of_file),
+            (declared.unique, '/open/x', 0, of_file), ('com.example.Declared', '/x', 1, '@/x')):
+        asks(destination, path, status, wanted)
+    for path, status, wanted in (('/signals', 0, run_time), ('/ruled', 0, f'({server.path})'),
+                                 ('/theirs', 1, 'this one would')):
+        explained('receive', SERVICE, 'a.b.S', f'@{path}', status=status, wanted=wanted)
+        service.send(rawbus.signal(path, 'a.b', 'S'))
+        service.sync()
+        contained.sync()
+        t.equal(len([m for m in contained.drain() if m.member == 'S']), 1 - status, path)
+    explained('see', 'com.example.Alias', status=0, wanted=run_time)
+    t.returned(service.bus('WithdrawContainers', 'o', '/', interface=INTERFACE))
+    asks(SERVICE, '/open', 1, 'this one would')
+
+
+@test('tool/explain: a security module is spoken of where one mediates')
+def explain_module(t):
+    bus, env = world(t)
+    server = Server(t, bus)
+    features = t.returned(server.manager.bus('Get', 'ss', rawbus.BUS, 'Features',
+                                             interface='org.freedesktop.DBus.Properties'))[0].value
+    for question, status in (('own com.example.A', 1), (f'call {rawbus.BUS} {rawbus.BUS}.GetId', 0)):
+        out, _ = tool(t, env, 'explain', server.path, *question.split(), status=status)
+        for module in ('AppArmor', 'SELinux'):
+            t.equal(f'{module}: mediates on this bus, and its verdict is not included' in out,
+                    module in features, f'{module}: {out}')
+    file = written(t, 'rules', 'own com.example.A\n')
+    out, _ = tool(t, env, 'explain', '--rules', file, 'own', 'com.example.A')
+    t.lacks(out, 'mediates', 'without a bus')
 
 
 @test('tool/the manual has every command and every option, and no others')

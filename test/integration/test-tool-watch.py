@@ -13,9 +13,11 @@ import sys
 import termios
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import accounts
 import harness
 import rawbus
-from containers import CALL, NAMESPACE, OWN, RECEIVE, SEE, SERVICE, Server, rule
+from containers import (ANYBODY, CALL, NAMESPACE, OWN, RECEIVE, SEE, SERVICE, SUBTREE, Server,
+                        rule)
 from harness import CONTAINER_TOOL, test
 from tools import start_gdbus, tool, world
 
@@ -68,6 +70,92 @@ def recent(t):
     t.equal(stats['Denials'], 3, 'number')
     t.equal(stats['RecentDenials'], [('container', 'own', 'own com.example.A', '', 0, 2),
                                      ('container', 'own', 'own com.example.B', '', 0, 1)], 'denials')
+
+
+@test('stats/what services allow a container')
+def grants(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    file = os.path.join(folder, 'com.example.Declared.service')
+    with open(file, 'w', encoding='utf-8') as out:
+        out.write('[D-BUS Service]\nName=com.example.Declared\nExec=/bin/false\n'
+                  'X-Containers-Allow=receive @/x;call a.b;nonsense\n')
+    bus = t.bus(servicedir=folder)
+    service, manager = t.connect(bus), t.connect(bus)
+    server, other = Server(t, bus, manager=manager), Server(t, bus, manager=manager, instance='2')
+
+    def of(which):
+        return t.returned(manager.bus('GetContainerGrants', 'o', which.path, interface=STATS))[0]
+
+    declared = [(RECEIVE, 'com.example.Declared', '/x', '', file, 4),
+                (CALL | SUBTREE, 'com.example.Declared', '/', 'a.b', file, 4)]
+    t.equal(of(server), declared, 'of files')
+    for where, path in (('/', '/all'), (server.path, '/one')):
+        t.returned(service.bus('AllowContainers', 'oa(uos)', where, [(CALL, path, '')],
+                               interface=harness.CONTAINERS))
+    to_all, to_one = ((CALL, service.unique, path, '', '', 0) for path in ('/all', '/one'))
+    t.equal(of(server), [*declared, to_all, to_one], 'and of a connection')
+    t.equal(of(other), [*declared, to_all], 'of another container')
+    t.returned(service.bus('WithdrawContainers', 'o', '/', interface=harness.CONTAINERS))
+    t.equal(of(server), [*declared, to_one], 'after one was taken back')
+    service.close()
+    t.true(harness.wait_until(lambda: of(server) == declared), 'after it has gone')
+    os.unlink(file)
+    t.true(harness.wait_until(lambda: of(server) == []), 'without the file')
+    t.failed(manager.bus('GetContainerGrants', 'o', '/nowhere', interface=STATS), 'NotContainer')
+
+
+@test('stats/who may ask what services allow, and watch deliveries')
+def grants_privilege(t):
+    harness.need_root()
+    bus = t.bus(extra=ANYBODY)
+    os.chmod(os.path.join(bus.directory, 'bus'), 0o777)
+    server = Server(t, bus)
+    stranger = accounts.connect(t, bus)
+    for member, signature, body in (('GetContainerGrants', 'o', (server.path,)),
+                                    ('WatchDeliveries', '', ())):
+        t.failed(stranger.bus(member, signature, *body, interface=STATS), 'AccessDenied', member)
+
+
+@test('stats/deliveries: what reaches a container, and nothing else')
+def deliveries(t):
+    bus = t.bus()
+    service, watcher = t.connect(bus), t.connect(bus)
+    service.own(SERVICE)
+    server = Server(t, bus, [rule(RECEIVE, SERVICE, path='/x'), rule(OWN, 'com.example.Mine')])
+    contained, second, deaf = (server.connect() for _ in range(3))
+    for receiver in (contained, second, service):
+        receiver.add_match("interface='a.b'")
+    for _ in range(2):
+        t.returned(watcher.bus('WatchDeliveries', interface=STATS))
+
+    def told():
+        service.sync()
+        watcher.sync()
+        return [m.body for m in watcher.drain() if m.member == 'Delivered']
+
+    serial = service.send(rawbus.signal('/x', 'a.b', 'S'))
+    t.equal(sorted(told()), sorted((server.path, receiver.unique, service.unique, serial)
+                                   for receiver in (contained, second)), 'one for each receiver')
+    service.send(rawbus.signal('/y', 'a.b', 'S'))
+    service.send(rawbus.signal('/x', 'c.d', 'S'))
+    service.send(rawbus.signal('/x', 'a.b', 'S', destination=contained.unique))
+    t.equal(told(), [], 'filtered, not asked for, or no broadcast')
+    deaf.add_match("member='NameOwnerChanged',arg0='com.example.Mine'")
+    contained.own('com.example.Mine')
+    t.equal([body[:3] for body in told()], [(server.path, deaf.unique, rawbus.BUS)], 'of the bus')
+    serial = second.send(rawbus.signal('/z', 'a.b', 'S'))
+    second.sync()
+    t.equal(sorted(body[1] for body in told()), sorted((contained.unique, second.unique)),
+            'of one in the container')
+    t.returned(watcher.bus('BecomeMonitor', 'asu', ["member='S'"], 0,
+                           interface='org.freedesktop.DBus.Monitoring'))
+    seen = []
+    for _ in range(2):
+        service.send(rawbus.signal('/x', 'a.b', 'S'))
+        seen.append(watcher.wait_for(lambda m: m.member in ('S', 'Delivered')).member)
+    t.equal(seen, ['S', 'S'], 'a monitor is told nothing but what its rules ask for')
+    t.failed(contained.bus('WatchDeliveries', interface=STATS), 'AccessDenied')
 
 
 def learned(t, env, *command, args=()):
@@ -198,6 +286,39 @@ def denials(t):
     tool(t, env, 'denials', 'a', 'b', status=2)
 
 
+@test('tool/denials: file and line of XML rules')
+def denials_xml(t):
+    bus, env = world(t, extra='  <policy context="mandatory">\n'
+                              '    <deny send_interface="com.example.Forbidden"/>\n'
+                              '    <deny send_interface="com.example.Forbidden" send_path="/second"/>\n'
+                              '    <deny own="com.example.Never"/>\n  </policy>\n')
+    service = t.connect(bus)
+    service.own(SERVICE)
+    contained = Server(t, bus, [rule(CALL, SERVICE), rule(OWN, '')]).connect()
+    with open(bus.config, encoding='utf-8') as stream:
+        lines = stream.read().splitlines()
+    lines = {rule: 1 + next(i for i, line in enumerate(lines) if f'<{rule}/>' in line)
+             for rule in ('deny send_interface="com.example.Forbidden"',
+                          'deny own="com.example.Never"')}
+
+    def deny():
+        contained.call(SERVICE, '/x', 'com.example.Forbidden', 'M')
+        contained.bus('RequestName', 'su', 'com.example.Never', 0)
+
+    deny()
+    out, _ = tool(t, env, 'denials')
+    for denying, line in lines.items():
+        t.contains(out, f'{denying} ({bus.config}:{line})', 'table')
+    process = t.spawn([CONTAINER_TOOL, 'denials', '--follow'], env=env)
+    t.contains(harness.read_line(process.stderr.fileno(), 20), 'waiting', 'message')
+    deny()
+    for denying, line in lines.items():
+        t.equal(harness.read_line(process.stdout.fileno(), 20).split('\t')[3:],
+                [f'{denying} ({bus.config}:{line})', '2'], 'what comes is the same row')
+    process.send_signal(signal.SIGINT)
+    t.equal(process.wait(20), 0, 'status')
+
+
 @test('tool/denials --follow')
 def denials_follow(t):
     bus, env = world(t)
@@ -308,39 +429,6 @@ def monitor(t):
     contained, elsewhere = server.connect(), other.connect()
     process, output = start_monitor(t, env, server.path)
     for path, verdict in (('/x', 'verdict=allowed'),
-@test('tool/denials: file and line of XML rules')
-def denials_xml(t):
-    bus, env = world(t, extra='  <policy context="mandatory">\n'
-                              '    <deny send_interface="com.example.Forbidden"/>\n'
-                              '    <deny send_interface="com.example.Forbidden" send_path="/second"/>\n'
-                              '    <deny own="com.example.Never"/>\n  </policy>\n')
-    service = t.connect(bus)
-    service.own(SERVICE)
-    contained = Server(t, bus, [rule(CALL, SERVICE), rule(OWN, '')]).connect()
-    with open(bus.config, encoding='utf-8') as stream:
-        lines = stream.read().splitlines()
-    lines = {rule: 1 + next(i for i, line in enumerate(lines) if f'<{rule}/>' in line)
-             for rule in ('deny send_interface="com.example.Forbidden"',
-                          'deny own="com.example.Never"')}
-
-    def deny():
-        contained.call(SERVICE, '/x', 'com.example.Forbidden', 'M')
-        contained.bus('RequestName', 'su', 'com.example.Never', 0)
-
-    deny()
-    out, _ = tool(t, env, 'denials')
-    for denying, line in lines.items():
-        t.contains(out, f'{denying} ({bus.config}:{line})', 'table')
-    process = t.spawn([CONTAINER_TOOL, 'denials', '--follow'], env=env)
-    t.contains(harness.read_line(process.stderr.fileno(), 20), 'waiting', 'message')
-    deny()
-    for denying, line in lines.items():
-        t.equal(harness.read_line(process.stdout.fileno(), 20).split('\t')[3:],
-                [f'{denying} ({bus.config}:{line})', '2'], 'what comes is the same row')
-    process.send_signal(signal.SIGINT)
-    t.equal(process.wait(20), 0, 'status')
-
-
                           ('/y', f'verdict=denied layer=container rule="call {SERVICE} a.b.M @/y"')):
         elsewhere.bus('GetId')
         serial = contained.send(rawbus.call(SERVICE, path, 'a.b', 'M', 'sa{sv}', 'evil\x1b[2J',
@@ -361,6 +449,50 @@ def denials_xml(t):
     late = server.connect()
     service.send(rawbus.call(late.unique, '/', 'a.b', 'ToIt'))
     t.contains(output.wait_for('member=ToIt'), f'destination={late.unique}', 'a later connection')
+    process.send_signal(signal.SIGINT)
+    t.equal(process.wait(20), 0, 'status')
+
+
+@test('tool/monitor: broadcasts that a container receives')
+def monitor_broadcasts(t):
+    bus, env = world(t, extra='  <policy context="mandatory">\n'
+                              '    <deny receive_interface="com.example.Unheard"/>\n  </policy>\n')
+    service = t.connect(bus)
+    service.own(SERVICE)
+    server = Server(t, bus, [rule(RECEIVE, SERVICE, path='/x')])
+    other = Server(t, bus, [rule(RECEIVE, SERVICE)], instance='other')
+    first, second, elsewhere = server.connect(), server.connect(), other.connect()
+    first.add_match("interface='a.b'")
+    elsewhere.add_match("path='/x'")
+    elsewhere.add_match("path='/y'")
+    process, output = start_monitor(t, env, server.path)
+    second_watcher = t.connect(bus)
+    t.returned(second_watcher.bus('WatchDeliveries', interface=STATS))
+    second.add_match("interface='a.b',member='Emitted'")
+    second.add_match("interface='com.example.Unheard'")
+
+    def emit(path, interface, member):
+        service.send(rawbus.signal(path, interface, member, 's', member))
+        service.sync()
+
+    for path, interface, member in (('/y', 'a.b', 'Filtered'), ('/x', 'c.d', 'NotAskedFor'),
+                                    ('/x', 'a.b', 'ForOne'), ('/x', 'a.b', 'Emitted'),
+                                    ('/x', 'com.example.Unheard', 'Denied')):
+        emit(path, interface, member)
+    first.bus('GetId')
+    shown = output.wait_for('member=GetId')
+    headers = {line.split('member=')[1].split()[0]: line for line in shown.splitlines()
+               if line.startswith('signal')}
+    t.equal(sorted(headers), ['Denied', 'Emitted', 'ForOne'], shown)
+    t.contains(headers['ForOne'], f'member=ForOne container=c0 verdict=allowed '
+               f'received-by={first.unique}', 'one receiver')
+    t.lacks(headers['ForOne'], second.unique, 'who has not asked for it')
+    for receiver in (first, second):
+        t.equal(headers['Emitted'].count(f' received-by={receiver.unique}'), 1, headers['Emitted'])
+    t.lacks(headers['Emitted'], elsewhere.unique, 'in another container')
+    t.contains(headers['Denied'], 'verdict=denied layer=xml rule="deny receive_interface=', 'XML')
+    t.contains(shown, '   string "Emitted"\n', 'body')
+    t.lacks(shown, 'Delivered', 'what the bus says about messages')
     process.send_signal(signal.SIGINT)
     t.equal(process.wait(20), 0, 'status')
 
@@ -455,6 +587,37 @@ def top_terminal(t):
     wait_for('com.example.Later c1')
     process.send_signal(signal.SIGINT)
     t.equal(process.wait(20), 0, 'status')
+
+
+@test('tool/graph: what services allow by themselves')
+def graph_opt_ins(t):
+    folder = t.path('services')
+    os.mkdir(folder)
+    with open(os.path.join(folder, 'com.example.Declared.service'), 'w', encoding='utf-8') as out:
+        out.write('[D-BUS Service]\nName=com.example.Declared\nExec=/bin/false\n'
+                  'X-Containers-Allow=receive @/x\n')
+    bus, env = world(t, servicedir=folder)
+    service, nameless = t.connect(bus), t.connect(bus)
+    service.own(SERVICE)
+    service.own('com.example.Alias')
+    server = Server(t, bus, [rule(CALL, SERVICE)])
+    other = Server(t, bus, instance='i2')
+    for who, where, paths in ((service, '/', ('/a', '/b')), (nameless, other.path, ('/c',))):
+        t.returned(who.bus('AllowContainers', 'oa(uos)', where,
+                           [(CALL, path, '') for path in paths], interface=harness.CONTAINERS))
+    out, err = tool(t, env, 'graph')
+    t.equal(err, '', 'errors')
+    call, receive = (f'[label="{verb}, opted in", color=blue{more}]'
+                     for verb, more in (('call', ''), ('receive', ', dir=back, style=dashed')))
+    for container in (server, other):
+        for name, kind in ((SERVICE, call), ('com.example.Alias', call),
+                           ('com.example.Declared', receive)):
+            t.equal(out.count(f'"{container.path}" -> "{name}" {kind};\n'), 1, f'{name}: {out}')
+    t.contains(out, f'"{server.path}" -> "{SERVICE}" [label="call"];', 'the rule')
+    t.contains(out, f'"{other.path}" -> "{nameless.unique}" {call};', 'one without a name')
+    t.lacks(out, f'"{server.path}" -> "{nameless.unique}"', 'granted to another one')
+    t.contains(out, f'        "{nameless.unique}";\n', 'one who runs')
+    t.contains(out, '"com.example.Declared" [style=dashed];', 'one who does not')
 
 
 @test('tool/graph')

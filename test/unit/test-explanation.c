@@ -120,9 +120,55 @@ static void test_answers(void) {
         }
 }
 
+/* A rule of the container, and one that a service allows by itself. */
+static const struct {
+        const char *rule, *grant, *question;
+        bool allowed, by_service;
+} opt_ins[] = {
+        { "see x.y", "call :0.2 c.d", "call a.b c.d.E", true, true },
+        { "see x.y", "call a.b c.d", "call a.b c.d.E", true, true },
+        { "call a.b", "call a.b c.d", "call a.b c.d.E", true, false },
+        { "see x.y", "call :0.3 c.d", "call a.b c.d.E", false, false },
+        { "see x.y", "call x.y c.d", "call a.b c.d.E", false, false },
+        { "see x.y", "call a.b c.d", "call a.b c.d.E fds", false, false },
+        { "see x.y", "call a.b c.d", "receive a.b c.d.E", false, false },
+        { "see x.y", "receive :0.2 @/x/*", "receive a.b c.d.E @/x/y", true, true },
+        { "see x.y", "call a.b c.d", "start a.b", true, true },
+        { "see x.y", "receive a.b", "see a.b", true, true },
+        { "see x.y", "call a.b", "own a.b", false, false },
+};
+
+static void test_opt_ins(void) {
+        for (size_t i = 0; i < G_N_ELEMENTS(opt_ins); i++) {
+                g_autoptr(RuleList) rules = rule_list_new(), grants = rule_list_new();
+                g_auto(Explanation) explanation = { 0 };
+                g_auto(Question) question = { 0 };
+                g_auto(SceneEnd) other = { 0 };
+                Scene scene = { .rules = rules, .grants = grants, .uid = getuid() };
+
+                g_test_message("%s: %s", opt_ins[i].grant, opt_ins[i].question);
+                g_assert_true(rule_list_add_text(rules, opt_ins[i].rule, "test", NULL));
+                g_assert_true(rule_list_add_text(grants, opt_ins[i].grant, "test", NULL));
+                g_assert_true(parse(opt_ins[i].question, &question, NULL));
+                scene_end_init(&other);
+                other.unique = g_strdup(":0.2");
+                other.uid = getuid();
+                g_ptr_array_add(other.names, g_strdup(question.name));
+                scene.other = other;
+                explanation_make(&scene, &question, &explanation);
+                g_assert_cmpint(explanation.allowed, ==, opt_ins[i].allowed);
+                g_assert_cmpint(explanation.by_service, ==, opt_ins[i].by_service);
+                if (opt_ins[i].allowed)
+                        g_assert_true(
+                                explanation.by ==
+                                rule_list_get(opt_ins[i].by_service ? grants : rules)->pdata[0]);
+        }
+}
+
 int main(int argc, char *argv[]) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/tools/question/parse", test_questions);
         g_test_add_func("/tools/explanation/answers", test_answers);
+        g_test_add_func("/tools/explanation/opt-ins", test_opt_ins);
         return g_test_run();
 }
