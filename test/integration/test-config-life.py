@@ -359,9 +359,11 @@ def behind_reload(t):
 def many_reloads(t):
     bus = t.bus()
     connections = [t.connect(bus) for _ in range(20)]
+    bus.process.send_signal(signal.SIGSTOP)     # so that it finds them all at once
     serials = [connection.send(rawbus.call(rawbus.BUS, rawbus.BUS_PATH, rawbus.BUS,
                                            'ReloadConfig')) for connection in connections]
     connections.pop().close()
+    bus.process.send_signal(signal.SIGCONT)
     for connection, serial in zip(connections, serials):
         t.returned(connection.wait_reply(serial))
     t.true(bus.log().count('was read again') < 20, 'one reading answers for many')

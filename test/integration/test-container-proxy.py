@@ -113,8 +113,14 @@ def outcome(t, program, words, args=None):
 
 
 def kinds_in(folder):
-    return {name: stat.filemode(os.lstat(os.path.join(folder, name)).st_mode)[0]
-            for name in sorted(os.listdir(folder))}
+    """What a folder has, by the first letter of its mode; a socket may vanish while one looks."""
+    kinds = {}
+    for name in sorted(os.listdir(folder)):
+        try:
+            kinds[name] = stat.filemode(os.lstat(os.path.join(folder, name)).st_mode)[0]
+        except FileNotFoundError:
+            pass
+    return kinds
 
 
 READY = ('--fd=%F', '%B', '%D/s')

@@ -163,7 +163,7 @@ def service_files(t, bus):
 @difference('identity-number', True, False)
 def identity_number(t, bus):
     connection = t.connect(bus, auth=False)
-    text = f'{os.getuid():05d}'.encode().hex().encode()
+    text = f'0{os.getuid():o}'.encode().hex().encode()
     return connection.auth_line(b'\0AUTH EXTERNAL ' + text).startswith(b'OK')
 
 
