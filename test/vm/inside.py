@@ -167,6 +167,14 @@ def features(address):
     return child(None, address, script).split()
 
 
+def explained(address):
+    """What the tool says about a call to the service from the only container."""
+    done = subprocess.run(['/vm/dbus-container', 'explain', '--address', address, 'c0', 'call', NAME,
+                           f'{IFACE}.Fine'], capture_output=True, text=True, check=False)
+    say(f'# {done.stdout}{done.stderr}'.replace('\n', ' '))
+    return done.stdout
+
+
 def layers(bus):
     return [word[6:] for line in bus.log().splitlines() if 'denied Layer=' in line
             for word in line.split() if word.startswith('Layer=')]
@@ -260,6 +268,7 @@ def test_apparmor():
     manager = rawbus.Connection(bus.address)
     contained = add_server(manager, ['Fine', 'ByModule', 'ByPolicy'])
 
+    check('AppArmor: mediates on this bus' in explained(bus.address), 'explain speaks of the module')
     check(child('app', bus.address, call_it(NAME, 'Fine')) == 'returned', 'a confined app may call')
     check(child('app', bus.address, call_it(NAME, 'ByModule')) == 'AccessDenied',
           'the member that the profile denies')
@@ -305,6 +314,7 @@ def test_selinux():
     manager = rawbus.Connection(bus.address)
     contained = add_server(manager, ['Fine', 'ByPolicy'])
 
+    check('SELinux: mediates on this bus' in explained(bus.address), 'explain speaks of the module')
     check(child('app_t', bus.address, own_it('com.example.App')) == 'AccessDenied',
           'acquire_svc: not an app')
     check(child('service_t', bus.address, own_it('com.example.Secret')) == 'AccessDenied',
