@@ -6,6 +6,7 @@
  */
 #include "containers/arguments.h"
 
+#include "base/fdset.h"
 #include "base/log.h"
 #include "containers/listen-socket.h"
 #include "containers/notify-fd.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* What is known while the arguments are read. */
 typedef struct Parse {
@@ -196,8 +198,26 @@ static bool read_permissive(Parse *parse, const char *name, Reader *value) {
         return read_flag(parse, name, value, SERVER_PERMISSIVE);
 }
 
+/*
+ * The bus unlinks what its own user could unlink, and does nobody else's work with its rights. It
+ * also looks at nobody else's file: a file system may take its time to answer.
+ */
 static bool read_unlink_socket(Parse *parse, const char *name, Reader *value) {
-        return read_flag(parse, name, value, SERVER_UNLINK_SOCKET);
+        ServerArguments *arguments = parse->arguments;
+        auto_fd fd = -1;
+        struct stat status;
+
+        if (parse->call->caller->uid != parse->context->bus_uid)
+                return method_fail(parse->call, ERROR_ACCESS_DENIED, "%s: only for the bus's own user",
+                                   name);
+        if (!read_fd(parse, name, value, &fd))
+                return false;
+        if (fstat(fd, &status) < 0)
+                return fail_invalid(parse, name, "expected a descriptor of a file");
+        arguments->file.device = status.st_dev;
+        arguments->file.inode = status.st_ino;
+        arguments->flags |= SERVER_UNLINK_SOCKET;
+        return true;
 }
 
 static bool is_privileged(const Parse *parse) {
@@ -272,7 +292,7 @@ static const struct {
         { "Users", "au", read_users },
         { "MaxConnections", "u", read_max_connections },
         { "Permissive", "b", read_permissive },
-        { "UnlinkSocket", "b", read_unlink_socket },
+        { "UnlinkSocket", "h", read_unlink_socket },
 };
 
 #define BIT_ALLOW 1u /* of the first row */
@@ -378,7 +398,6 @@ static bool expand_groups(Parse *parse) {
         return true;
 }
 
-/* The bus unlinks what its own user could unlink, and does nobody else's work with its rights. */
 static bool find_file(Parse *parse) {
         ServerArguments *arguments = parse->arguments;
 
@@ -387,12 +406,10 @@ static bool find_file(Parse *parse) {
         if (arguments->listen_fd < 0 || arguments->ready_fd >= 0)
                 return fail_invalid(parse, "UnlinkSocket",
                                     "expected together with a ListenSocket that listens");
-        if (parse->call->caller->uid != parse->context->bus_uid)
-                return method_fail(parse->call, ERROR_ACCESS_DENIED,
-                                   "UnlinkSocket: only for the bus's own user");
         if (!socket_file_find(arguments->listen_fd, &arguments->file))
                 return fail_invalid(parse, "UnlinkSocket",
-                                    "expected a ListenSocket that is bound to a file");
+                                    "expected the file that ListenSocket is bound to, and that its "
+                                    "path leads the bus to");
         return true;
 }
 

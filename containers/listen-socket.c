@@ -48,30 +48,31 @@ const char *listen_socket_check(int fd, ListenSocketStage stage) {
         return NULL;
 }
 
-/* The socket itself has another inode than its file; that the file is a socket has to be enough. */
-bool socket_file_find(int fd, SocketFile *ret_file) {
+static bool is_there(const SocketFile *file, const char *path) {
+        struct stat status;
+
+        return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+               status.st_dev == file->device && status.st_ino == file->inode;
+}
+
+/* The socket itself has another inode than its file, and the path may mean another file elsewhere. */
+bool socket_file_find(int fd, SocketFile *file) {
         struct sockaddr_un address = { 0 };
         socklen_t size = sizeof address;
-        struct stat status;
         g_autofree char *path = NULL;
 
         if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 || size > sizeof address ||
             address.sun_path[0] != '/')
                 return false;
         path = g_strndup(address.sun_path, size - offsetof(struct sockaddr_un, sun_path));
-        if (lstat(path, &status) < 0 || !S_ISSOCK(status.st_mode))
+        if (!is_there(file, path))
                 return false;
-        *ret_file = (SocketFile){ .path = g_steal_pointer(&path),
-                                  .device = status.st_dev,
-                                  .inode = status.st_ino };
+        file->path = g_steal_pointer(&path);
         return true;
 }
 
 void socket_file_unlink(SocketFile *file) {
-        struct stat status;
-
-        if (file->path && lstat(file->path, &status) == 0 && S_ISSOCK(status.st_mode) &&
-            status.st_dev == file->device && status.st_ino == file->inode)
+        if (file->path && is_there(file, file->path))
                 unlink(file->path);
         socket_file_clear(file);
 }

@@ -30,12 +30,13 @@ typedef enum ListenSocketStage {
 const char *listen_socket_check(int fd, ListenSocketStage stage);
 
 /**
- * socket_file_find() - which file @fd is bound to
+ * socket_file_find() - completes @file, of which device and inode are known, with the path that @fd is
+ * bound to
  *
- * Return: false when it is bound to none, or the path that it was bound to does not lead there from
- *         here.
+ * Return: false when it is bound to none, or the path that it was bound to does not lead to this file
+ *         from here.
  */
-bool socket_file_find(int fd, SocketFile *ret_file);
+bool socket_file_find(int fd, SocketFile *file);
 
 /** socket_file_unlink() - removes the file, if it still is the one that was found; clears @file */
 void socket_file_unlink(SocketFile *file);

@@ -9,6 +9,8 @@
 #include "tools/bus-client.h"
 #include "tools/proxy-rule.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
 
@@ -40,10 +42,26 @@ static GVariant *server_arguments(const ProxyServer *server) {
         g_variant_dict_insert(&named, "StopOnDisconnect", "b", FALSE);
         g_variant_dict_insert(&named, "DisconnectOnStop", "b", TRUE);
         if (server->unlink)
-                g_variant_dict_insert(&named, "UnlinkSocket", "b", TRUE);
+                g_variant_dict_insert(&named, "UnlinkSocket", "h", 2);
         return g_variant_new("(sss@a{sv}@a{sv})", identity->type, identity->app_id,
                              identity->instance_id, g_variant_new("a{sv}", NULL),
                              g_variant_dict_end(&named));
+}
+
+/* What our path leads to: the bus must find the same file there. */
+static bool append_file(GUnixFDList *fds, const char *path, GError **error) {
+        int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        int saved_errno = errno;
+        bool appended;
+
+        if (fd < 0) {
+                g_set_error(error, G_IO_ERROR, g_io_error_from_errno(saved_errno), "%s: %s", path,
+                            g_strerror(saved_errno));
+                return false;
+        }
+        appended = g_unix_fd_list_append(fds, fd, error) >= 0;
+        close(fd);
+        return appended;
 }
 
 /* The bus gets duplicates. */
@@ -51,7 +69,8 @@ static GUnixFDList *server_fds(const ProxyServer *server, GError **error) {
         g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
 
         if (g_unix_fd_list_append(fds, server->listen_fd, error) < 0 ||
-            g_unix_fd_list_append(fds, server->stop_fd, error) < 0)
+            g_unix_fd_list_append(fds, server->stop_fd, error) < 0 ||
+            (server->unlink && !append_file(fds, server->pair->path, error)))
                 return NULL;
         return g_steal_pointer(&fds);
 }

@@ -49,6 +49,13 @@ def add_server(manager, named=None, fds=(), **options):
                            options.get('metadata', {}), named, interface=INTERFACE, fds=fds)
 
 
+def file_of(case, path):
+    """A descriptor of a file, closed at the end of the test."""
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    case.fds.append(fd)
+    return fd
+
+
 class Server:
     """A container server that accepts on a socket of the test's."""
 
@@ -63,6 +70,9 @@ class Server:
         if rules is not None:
             named['Allow'] = ('a(usos)', list(rules))
         fds = [self.sock, *options.pop('fds', ())]
+        if options.pop('unlink', False):
+            named['UnlinkSocket'] = ('h', len(fds))
+            fds.append(file_of(case, self.socket_path))
         reply = add_server(self.manager, named, fds, **options)
         self.path, self.results = case.returned(reply, 'AddServer')
         self.sock.close()                       # from now on only the bus has it

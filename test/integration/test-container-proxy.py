@@ -665,6 +665,33 @@ def not_found(t):
     t.true(harness.wait_until(lambda: not os.path.exists(t.path('absolute'))), 'a socket is there')
 
 
+@test('proxy/life: a socket of the same name in another mount namespace is left alone')
+def elsewhere(t):
+    need_ours()
+    harness.need_program('bwrap')
+    bus = t.bus()
+    folder = t.path('here')
+    os.mkdir(folder)
+    foreign = socket.socket(socket.AF_UNIX)
+    t.cleanups.append(foreign.close)
+    foreign.bind(f'{folder}/s')
+    command = ['bwrap', '--dev-bind', '/', '/', '--tmpfs', folder]
+    if t.run([*command, 'true']).returncode != 0:
+        raise harness.Skip('bwrap cannot make a sandbox here')
+    reader, writer = t.pipe()
+    process = t.spawn([*command, OURS, f'--fd={writer}', bus.address, f'{folder}/s', '--filter'],
+                      pass_fds=[writer])
+    t.close(writer)
+    t.equal(os.read(reader, 2), b'x', 'ready')
+    watcher = t.connect(bus)
+    t.equal(len(watcher.bus('ListServers', interface=INTERFACE).body[0]), 1, 'servers')
+    t.close(reader)
+    t.equal(process.wait(20), 0, 'status')
+    t.true(harness.wait_until(lambda: watcher.bus(
+        'ListServers', interface=INTERFACE).body == ([],)), 'a server is left')
+    t.true(os.path.exists(f'{folder}/s'), 'the foreign socket has gone')
+
+
 @test('proxy/life: it stays where the caller has no pipe')
 def stays(t):
     need_ours()

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import rawbus
 from containers import (ANYBODY, CALL, INTERFACE, NOT_CONTAINER, Server, add_server,
-                        connection_info,
+                        connection_info, file_of,
                         listening_socket, managed, refused_connection, removal, rule, settled_fds,
                         watch_removal)
 from harness import test
@@ -102,9 +102,6 @@ def bus_exits(t):
     t.true(not os.path.lexists(file_name), 'the socket is left behind')
 
 
-UNLINK = {'UnlinkSocket': ('b', True)}
-
-
 def unlinked(path):
     return harness.wait_until(lambda: not os.path.lexists(path))
 
@@ -113,21 +110,21 @@ def unlinked(path):
 def unlink_socket(t):
     bus, manager, _ = managed(t)
     for member in ('StopListening', 'StopServer'):
-        server = Server(t, bus, manager=manager, named=UNLINK)
+        server = Server(t, bus, manager=manager, unlink=True)
         t.true(os.path.lexists(server.socket_path), 'the socket is not there')
         server.connect()
         t.returned(server.stop(member))
         t.true(not os.path.lexists(server.socket_path), f'{member}: the socket is left behind')
     leaver = t.connect(bus)
-    server = Server(t, bus, manager=leaver, named=UNLINK)
+    server = Server(t, bus, manager=leaver, unlink=True)
     leaver.close()
     t.true(unlinked(server.socket_path), 'the manager has gone: the socket is left behind')
     reader, writer = t.pipe()
-    server = Server(t, bus, named={'StopOnNotify': ('h', 1), **UNLINK}, fds=[writer])
+    server = Server(t, bus, named={'StopOnNotify': ('h', 1)}, fds=[writer], unlink=True)
     t.close(writer)
     t.close(reader)
     t.true(unlinked(server.socket_path), 'StopOnNotify: the socket is left behind')
-    server = Server(t, bus, manager=manager, named=UNLINK)
+    server = Server(t, bus, manager=manager, unlink=True)
     t.equal(bus.quit(), 0, 'exit status')
     t.true(not os.path.lexists(server.socket_path), 'the bus has gone: the socket is left behind')
 
@@ -136,7 +133,7 @@ def unlink_socket(t):
 def unlink_same(t):
     bus, manager, _ = managed(t)
     for what in ('file', 'socket'):
-        server = Server(t, bus, manager=manager, named=UNLINK)
+        server = Server(t, bus, manager=manager, unlink=True)
         os.rename(server.socket_path, t.path('aside'))
         if what == 'file':
             with open(server.socket_path, 'w', encoding='utf-8'):
@@ -147,7 +144,7 @@ def unlink_same(t):
             other.bind(server.socket_path)
         t.returned(server.stop())
         t.true(os.path.lexists(server.socket_path), f'another {what} was unlinked')
-    server = Server(t, bus, manager=manager, named={'UnlinkSocket': ('b', False)})
+    server = Server(t, bus, manager=manager, named={})
     t.returned(server.stop())
     t.true(os.path.lexists(server.socket_path), 'without it, the socket was unlinked')
 
@@ -162,16 +159,22 @@ def unlink_refused(t):
     abstract.listen()
     moved, path = listening_socket(t, 'moved')
     os.rename(path, path + '.away')
-    bound, _ = listening_socket(t, 'bound')
+    bound, path = listening_socket(t, 'bound')
+    other, _ = listening_socket(t, 'other')
     reader, _ = t.pipe()
-    listen = {'ListenSocket': ('h', 0)}
-    for named, fds in ((UNLINK, []), ({**listen, **UNLINK}, [abstract]),
-                       ({**listen, **UNLINK}, [moved]),
-                       ({**listen, 'ReadyNotify': ('h', 1), **UNLINK}, [bound, reader]),
-                       ({**listen, 'UnlinkSocket': ('u', 1)}, [bound])):
+    moved_file, file = file_of(t, t.path('moved.away')), file_of(t, path)
+    listen, unlink = {'ListenSocket': ('h', 0)}, {'UnlinkSocket': ('h', 1)}
+    for named, fds in (({'UnlinkSocket': ('h', 0)}, [file]),
+                       ({**listen, **unlink}, [abstract, file]),
+                       ({**listen, **unlink}, [moved, moved_file]),
+                       ({**listen, **unlink}, [bound, bound]), ({**listen, **unlink}, [bound]),
+                       ({**listen, **unlink}, [bound, moved_file]),
+                       ({**listen, **unlink}, [other, file]),
+                       ({**listen, 'ReadyNotify': ('h', 2), **unlink}, [bound, file, reader]),
+                       ({**listen, 'UnlinkSocket': ('b', True)}, [bound])):
         t.failed(add_server(manager, named, fds), 'InvalidArgs', f'{named}')
     # one that fails for another reason leaves the manager's socket alone
-    t.failed(add_server(manager, {**listen, **UNLINK, 'StopOnNotify': ('h', 9)}, [bound]),
+    t.failed(add_server(manager, {**listen, **unlink, 'StopOnNotify': ('h', 9)}, [bound, file]),
              'InvalidArgs')
     t.true(os.path.lexists(t.path('bound')), 'the socket has gone')
     t.equal(bus.count_fds(), before, 'descriptors of the bus')
@@ -184,7 +187,8 @@ def unlink_other(t):
     script = ("import socket, sys, os\nimport rawbus\nfrom containers import add_server\n"
               "sock = socket.socket(socket.AF_UNIX)\nsock.bind(sys.argv[2])\nsock.listen()\n"
               "reply = add_server(rawbus.Connection(sys.argv[1]), {'ListenSocket': ('h', 0), "
-              "'UnlinkSocket': ('b', True)}, [sock])\nprint(reply.error)")
+              "'UnlinkSocket': ('h', 1)}, [sock, os.open(sys.argv[2], os.O_PATH)])\n"
+              "print(reply.error)")
     folder = t.path('open')
     os.mkdir(folder)
     os.chmod(folder, 0o777)
