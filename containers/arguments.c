@@ -208,8 +208,8 @@ static bool read_unlink_socket(Parse *parse, const char *name, Reader *value) {
         struct stat status;
 
         if (parse->call->caller->uid != parse->context->bus_uid)
-                return method_fail(parse->call, ERROR_ACCESS_DENIED, "%s: only for the bus's own user",
-                                   name);
+                return method_fail(parse->call, ERROR_ACCESS_DENIED,
+                                   "%s: only for the bus's own user", name);
         if (!read_fd(parse, name, value, &fd))
                 return false;
         if (fstat(fd, &status) < 0)

@@ -55,7 +55,7 @@ static bool is_there(const SocketFile *file, const char *path) {
                status.st_dev == file->device && status.st_ino == file->inode;
 }
 
-/* The socket itself has another inode than its file, and the path may mean another file elsewhere. */
+/* The socket has another inode than its file, and the path may mean another file elsewhere. */
 bool socket_file_find(int fd, SocketFile *file) {
         struct sockaddr_un address = { 0 };
         socklen_t size = sizeof address;

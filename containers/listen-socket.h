@@ -30,11 +30,11 @@ typedef enum ListenSocketStage {
 const char *listen_socket_check(int fd, ListenSocketStage stage);
 
 /**
- * socket_file_find() - completes @file, of which device and inode are known, with the path that @fd is
- * bound to
+ * socket_file_find() - completes @file, of which device and inode are known, with the path that @fd
+ * is bound to
  *
- * Return: false when it is bound to none, or the path that it was bound to does not lead to this file
- *         from here.
+ * Return: false when it is bound to none, or the path that it was bound to does not lead to this
+ *         file from here.
  */
 bool socket_file_find(int fd, SocketFile *file);
 

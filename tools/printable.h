@@ -11,8 +11,8 @@
 char *printable_text(const char *text);
 
 /**
- * printable_message() - the same for any bytes, but without a second backslash for each: a message in
- * which paths stay what they are; newly allocated
+ * printable_message() - the same for any bytes, but without a second backslash for each: a message
+ * in which paths stay what they are; newly allocated
  */
 char *printable_message(const char *bytes);
 

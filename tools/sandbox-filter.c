@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program has the terminal that we were started from, and could put words into its input, for the
- * shell to run when we have ended: TIOCSTI does so on every terminal, TIOCLINUX pastes on the console.
- * A session of its own would keep it from that, but also from job control and from the terminal's
- * signals; a filter takes away these two only.
+ * The program has the terminal that we were started from, and could put words into its input, for
+ * the shell to run when we have ended: TIOCSTI does so on every terminal, TIOCLINUX pastes on the
+ * console. A session of its own would keep it from that, but also from job control and from the
+ * terminal's signals; a filter takes away these two only.
  *
- * The number of ioctl() differs between the ways to call a kernel. All are looked for wherever the call
- * comes from: what else has one of these numbers has no second argument of such a value. The kernel
- * takes the lower half of that argument, and so does this.
+ * The number of ioctl() differs between the ways to call a kernel. All are looked for wherever the
+ * call comes from: what else has one of these numbers has no second argument of such a value. The
+ * kernel takes the lower half of that argument, and so does this.
  */
 #include "tools/sandbox-filter.h"
 

@@ -655,7 +655,8 @@ def not_found(t):
     t.close(writer)
     t.equal(os.read(reader, 2), b'x', 'ready')
     t.equal(os.readlink(f'/proc/{process.pid}/exe'), os.path.realpath(OURS), 'program')
-    clients = [t.connect(f'unix:path={path}') for path in (f'{folder}/relative', t.path('absolute'))]
+    clients = [t.connect(f'unix:path={path}')
+               for path in (f'{folder}/relative', t.path('absolute'))]
     t.equal(process.poll(), None, 'status')
     t.close(reader)
     t.equal(process.wait(20), 0, 'status')

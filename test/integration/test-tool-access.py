@@ -190,7 +190,8 @@ def wrong(t):
 def hostile(t):
     _, env = world(t)
     evil = 'a.\x1b[31mX'
-    metadata = written(t, 'metadata', f'[Application]\nname=a.b\n[Session Bus Policy]\n{evil}=talk\n')
+    metadata = written(t, 'metadata', '[Application]\nname=a.b\n'
+                       f'[Session Bus Policy]\n{evil}=talk\n')
     profile = written(t, 'a.profile', f'dbus-user {evil}\n')
     rules_file = written(t, 'rules', f'talk {evil}\n')
     for option, file in (('--flatpak-metadata', metadata), ('--firejail-profile', profile),
