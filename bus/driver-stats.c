@@ -115,6 +115,14 @@ static void add_denials(Writer *reply, const Instance *instance, const Connectio
         writer_close_struct(reply);
 }
 
+static const char *mode_of(const Instance *instance) {
+        ContainerPolicyFlags flags = instance->policy->flags;
+
+        if (flags & CONTAINER_POLICY_PERMISSIVE)
+                return "permissive";
+        return flags & CONTAINER_POLICY_UNRESTRICTED ? "unrestricted" : "restricted";
+}
+
 static void add_quota(Writer *reply, const Quota *quota) {
         add(reply, "MatchRules", quota->used[QUOTA_MATCHES]);
         add(reply, "BusNames", quota->used[QUOTA_NAMES]);
@@ -148,6 +156,7 @@ static bool get_container_stats(MethodCall *call, void *user) {
         if (!read_instance(call, bus, &instance))
                 return false;
         mark = writer_open_array(call->reply, "{sv}");
+        writer_add_entry_string(call->reply, "Mode", mode_of(instance));
         add(call->reply, "Connections", instance->n_connections);
         add_quota(call->reply, &instance->quota);
         add_traffic(call->reply, instance);

@@ -10,6 +10,7 @@
 #include "tools/commands.h"
 #include "tools/explanation.h"
 #include "tools/server-info.h"
+#include "tools/server-stats.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -140,11 +141,28 @@ static const RuleList *load_grants(GDBusConnection *connection, const char *serv
         return NULL;
 }
 
-static void print_rule(const Explanation *explanation) {
+/* What stands for the rule that allows something, when there is none. */
+static const char *say_why(const Scene *scene, const Explanation *explanation) {
+        if (explanation->needs_none)
+                return "needs no rule";
+        return scene->flags & CONTAINER_POLICY_PERMISSIVE
+                       ? "no rule allows it, which a permissive container only has reported"
+                       : "no rule allows it, but the container is unrestricted";
+}
+
+static ContainerPolicyFlags load_flags(GDBusConnection *connection, const char *server) {
+        g_autofree char *mode = server_stats_load_mode(connection, server);
+
+        if (g_strcmp0(mode, "permissive") == 0)
+                return CONTAINER_POLICY_PERMISSIVE;
+        return g_strcmp0(mode, "unrestricted") == 0 ? CONTAINER_POLICY_UNRESTRICTED : 0;
+}
+
+static void print_rule(const Scene *scene, const Explanation *explanation) {
         g_autofree char *text = NULL;
 
         if (!explanation->by) {
-                g_print("  container: needs no rule\n");
+                g_print("  container: %s\n", say_why(scene, explanation));
                 return;
         }
         text = container_rule_to_text(&explanation->by->rule);
@@ -159,7 +177,7 @@ static void print_denial(const Scene *scene, const Question *question,
 
         g_print("denied by %s\n", explanation->layer);
         if (!by_container && explanation->by)
-                print_rule(explanation);
+                print_rule(scene, explanation);
         if (by_container && explanation->rule)
                 g_print("  container: no rule allows it; this one would: %s\n", explanation->rule);
         else if (by_container)
@@ -190,7 +208,7 @@ static int answer(const Scene *scene, const Question *question, const char *conf
                 print_denial(scene, question, &explanation);
         } else {
                 g_print("allowed\n");
-                print_rule(&explanation);
+                print_rule(scene, &explanation);
                 print_xml(scene, config);
         }
         if (scene->module)
@@ -264,6 +282,7 @@ static int about_server(const ExplainOptions *options, char **words) {
         config = bus_config_find(connection);
         scene.module = module = bus_client_find_module(connection);
         scene.grants = load_grants(connection, info.path, grants);
+        scene.flags = load_flags(connection, info.path);
         return answer_with_config(options, config, &scene, &question);
 }
 

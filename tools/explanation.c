@@ -248,7 +248,8 @@ static const SourcedRule *find_among(const Scene *scene, const Question *questio
 
 /* Rules of the container come first, as with the bus. */
 static void find_rule(const Scene *scene, const Question *question, Explanation *explanation) {
-        if (is_enough(scene, question, NULL, NULL))
+        explanation->needs_none = is_enough(scene, question, NULL, NULL);
+        if (explanation->needs_none)
                 return;
         explanation->by = find_among(scene, question, scene->rules, false);
         if (explanation->by || !scene->grants)
@@ -272,7 +273,7 @@ static char *missing_rule(const Scene *scene, const Question *question) {
 
 void explanation_make(const Scene *scene, const Question *question, Explanation *ret_explanation) {
         const GPtrArray *rules = rule_list_get(scene->rules);
-        g_autoptr(ContainerPolicy) container = container_policy_new(1, 0);
+        g_autoptr(ContainerPolicy) container = container_policy_new(1, scene->flags);
         PolicyVerdict verdict;
 
         for (guint i = 0; i < rules->len; i++)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "policy/container-policy.h"
 #include "policy/verdict.h"
 #include "tools/question.h"
 #include "tools/rule-list.h"
@@ -23,6 +24,7 @@ typedef struct Scene {
         const RuleList *grants; /* borrowed; what services allow by themselves; NULL: not known */
         Policy *policy;        /* borrowed; XML rules; NULL: not to be asked */
         const char *module;    /* borrowed; security module that mediates, and is not asked; NULL: none */
+        ContainerPolicyFlags flags; /* what the container may beyond its rules */
         uid_t uid;             /* that programs in the container have */
         SceneEnd other;
 } Scene;
@@ -38,6 +40,7 @@ typedef struct Explanation {
         char *rule; /* owned; the denying one, or the one that would allow; NULL: none */
         char *file;              /* owned; of a denying one; NULL: none */
         unsigned line;
+        bool needs_none; /* no rule of a container is needed */
         const SourcedRule
                 *by; /* borrowed from the scene; the rule that allows; NULL: none needed */
         bool by_service; /* which is one of the scene's grants */

@@ -46,6 +46,15 @@ bool server_stats_load(GDBusConnection *connection, const char *path, ServerStat
         return true;
 }
 
+char *server_stats_load_mode(GDBusConnection *connection, const char *path) {
+        g_autoptr(GVariant) keys = load(connection, path, NULL);
+        char *mode = NULL;
+
+        if (keys)
+                (void)g_variant_lookup(keys, "Mode", "s", &mode);
+        return mode;
+}
+
 GVariant *server_stats_load_denials(GDBusConnection *connection, const char *path) {
         g_autoptr(GVariant) keys = load(connection, path, NULL);
 

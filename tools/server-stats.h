@@ -18,6 +18,13 @@ bool server_stats_load(GDBusConnection *connection, const char *path, ServerStat
                        GError **error);
 
 /**
+ * server_stats_load_mode() - "restricted", "permissive" or "unrestricted"
+ *
+ * Return: newly allocated; NULL where the bus does not tell.
+ */
+char *server_stats_load_mode(GDBusConnection *connection, const char *path);
+
+/**
  * server_stats_load_denials() - its last denials, a(ssssut), the newest first
  *
  * Return: caller owns it; NULL where the bus does not tell.

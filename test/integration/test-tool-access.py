@@ -335,6 +335,29 @@ def explain_server(t):
     tool(t, env, 'explain', '--config', '/nonexistent', server.path, 'see', SERVICE, status=2)
 
 
+@test('tool/explain: permissive and unrestricted containers')
+def explain_lenient(t):
+    bus, env = world(t, extra='  <containers default_access="unrestricted"/>\n'
+                              '  <policy context="mandatory">\n'
+                              '    <deny send_interface="com.example.Forbidden"/>\n  </policy>\n')
+    service = t.connect(bus)
+    service.own(SERVICE)
+    for options, wanted in (({'named': {'Permissive': ('b', True)}}, 'a permissive container'),
+                            ({'rules': None}, 'the container is unrestricted')):
+        server = Server(t, bus, **options)
+        out, _ = tool(t, env, 'explain', server.path, 'call', SERVICE, 'a.b.M', '@/')
+        t.contains(out, wanted, 'what no rule allows')
+        out, _ = tool(t, env, 'explain', server.path, 'call', SERVICE, 'com.example.Forbidden.M', '@/',
+                      status=1)
+        t.contains(out, 'denied by xml', 'other layers count')
+        caller = server.connect()
+        for interface, n_errors in (('a.b', 0), ('com.example.Forbidden', 1)):
+            serial = caller.send(rawbus.call(SERVICE, '/', interface, 'M'))
+            caller.sync()
+            answers = [m for m in caller.drain() if m.reply_serial == serial]
+            t.equal(len(answers), n_errors, f'errors for {interface} in {wanted}')
+
+
 @test('tool/explain: what services allow by themselves, and what really happens')
 def explain_opt_ins(t):
     folder = t.path('services')

@@ -46,6 +46,7 @@ def figures(t):
     contained.sync()
     after = stats_of(t, manager, server.path)
     t.equal((after['Connections'], after['MatchRules']), (2, 1), 'connections and match rules')
+    t.equal(after['Mode'], 'restricted', 'mode')
     t.equal(after['MessagesReceived'] - before['MessagesReceived'], 11, 'messages from it')
     t.equal(after['MessagesSent'] - before['MessagesSent'], 1, 'messages to it')
     t.true(after['BytesReceived'] - before['BytesReceived'] > 10000, 'bytes from it')
