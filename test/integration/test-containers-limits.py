@@ -3,6 +3,7 @@
 """Limits of containers: doc/containers1.md, section 7."""
 
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -217,6 +218,38 @@ def instance_names(t):
                 t.failed(reply, 'LimitsExceeded')
     t.true(owned <= 20, f'{owned} names')
     t.true(owned >= 15, f'{owned} names')
+
+
+STOCK = '/usr/share/dbus-1/session.conf'
+LOCAL = '<busconfig><limit name="max_containers_per_user">18</limit></busconfig>'
+
+
+def with_local_configuration(t):
+    """Has a program see a session-local.conf of the test's."""
+    script = ('mount -t tmpfs none /etc/dbus-1 && '
+              f"echo '{LOCAL}' >/etc/dbus-1/session-local.conf && " 'exec "$@"')
+    as_user = [] if os.getuid() == 0 else ['--user', '--map-current-user', '--keep-caps']
+    prefix = ['unshare', *as_user, '--mount', 'sh', '-c', script, 'sh']
+    if not os.path.exists(STOCK):
+        raise harness.Skip(f'{STOCK} is not installed')
+    if t.run([*prefix, 'true']).returncode != 0:
+        raise harness.Skip('nothing can be mounted in a namespace of its own here')
+    return prefix
+
+
+@test('7/limits/session-local.conf wins over those of the session')
+def session_local(t):
+    harness.need_conductor()
+    process = t.spawn([*with_local_configuration(t), harness.CONDUCTOR, '--session', '--nofork',
+                       '--print-address=1', f'--address=unix:dir={t.directory}'],
+                      env={**os.environ, 'XDG_RUNTIME_DIR': t.directory},
+                      stderr=subprocess.DEVNULL)
+    manager = t.connect(harness.read_line(process.stdout.fileno(), 20))
+    for n in range(18):
+        t.returned(add_server(manager), f'server {n}')
+    t.failed(add_server(manager), 'LimitsExceeded')
+    process.terminate()
+    t.equal(process.wait(20), 0, 'exit status')
 
 
 if __name__ == '__main__':

@@ -92,5 +92,34 @@ def contained_caller(t):
     compare(t, True)
 
 
+def count_yields(t, name, config, reload_to=None):
+    """How often a bus offered its processor to others before it slept."""
+    output = t.path(name)
+    bus = t.bus(prefix=['strace', '-D', '-f', '-c', '-U', 'calls,name', '-o', output, '--'],
+                check_fds=False, extra=config)
+    connection = t.connect(bus)
+    if reload_to is not None:
+        with open(bus.config, encoding='utf-8') as stream:
+            text = stream.read()
+        with open(bus.config, 'w', encoding='utf-8') as stream:
+            stream.write(text.replace(config or '</busconfig>', reload_to))
+        t.returned(connection.bus('ReloadConfig'))
+    for _ in range(10):
+        connection.sync()
+    bus.quit()
+    if not harness.wait_until(lambda: os.path.exists(output) and 'total' in read(output), 30):
+        raise harness.Failure(f'strace wrote no summary: {bus.log()}')
+    return parse(read(output)).get('sched_yield', 0)
+
+
+@test('syscalls/<busy_poll> looks again before it sleeps, nobody else does')
+def busy_poll(t):
+    need_strace()
+    element = '<busy_poll usec="200"/>'
+    t.equal(count_yields(t, 'without', ''), 0, 'without it')
+    t.true(count_yields(t, 'with', element) > 0, 'from the start')
+    t.true(count_yields(t, 'later', '', element + '</busconfig>') > 0, 'from a reload on')
+
+
 if __name__ == '__main__':
     harness.main()
